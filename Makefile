@@ -1,0 +1,117 @@
+# rtvmd: the only build file. `make help` lists the targets.
+#
+# Sources are found by folder, in layer order; objects go to $(BUILD). Variables a packager or a test sets: CC CFLAGS
+# LDFLAGS BUILD SANITIZE DESTDIR PREFIX V (V=1 shows the commands).
+
+BUILD ?= build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+LAYERS := rtvmd/base hostprobe store runtime api rtvmd
+PACKAGES := libvirt libvirt-qemu yaml-0.1 sqlite3 jansson libxml-2.0 libisofs-1 libarchive numa libevent_core libevent_extra libseccomp
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lmbedtls -lmbedx509 -lmbedcrypto
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-format-truncation -Wvla \
+	-Wconversion -Wno-sign-conversion -Wundef -Wwrite-strings -Wimplicit-fallthrough
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+OUR_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(HARDEN) -pthread $(if $(WERROR),-Werror)
+OUR_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack
+ifdef SANITIZE
+SANITIZER := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(findstring -O0,$(CFLAGS)),)
+OUR_CFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+SOURCES := $(wildcard rtvmd/base/*.c hostprobe/*.c store/*.c runtime/*.c runtime/*/*.c api/*.c rtvmd/*.c)
+OBJ := $(BUILD)/obj
+LIB_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(filter-out rtvmd/main.c,$(SOURCES)))
+LIBRARY := $(OBJ)/librtvmd.a
+PROGRAM := $(BUILD)/rtvmd
+
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/scenario/test_*.c))
+GOLDEN_TESTS := $(wildcard tests/golden/test_*.sh)
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
+# Fakes stand in for the real thing: linked before the archive, so the archive's member is never pulled in.
+FAKES := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/scenario/fake_*.c))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
+define link
+$(call say,LINK,$@)
+$(Q)mkdir -p $(@D)
+$(Q)$(CC) $(CFLAGS) $(SANITIZER) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS)
+endef
+
+all: $(PROGRAM) ## Build $(BUILD)/rtvmd (the default)
+
+$(PROGRAM): $(OBJ)/rtvmd/main.o $(LIBRARY)
+	$(link)
+
+$(LIBRARY): $(LIB_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(OBJ)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(OUR_CFLAGS) $(PACKAGE_CFLAGS) $(CFLAGS) $(SANITIZER) -MMD -MP -c -o $@ $<
+
+# A test program includes the .c it tests; the archive gives it everything else.
+$(BUILD)/tests/unit/%: $(OBJ)/tests/unit/%.o $(LIBRARY)
+	$(link)
+$(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(LIBRARY)
+	$(link)
+$(BUILD)/tests/scenario/%: $(OBJ)/tests/scenario/%.o $(FAKES) $(LIBRARY)
+	$(link)
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+deps: ## Install what building, running and testing need (Debian packages; root or sudo)
+	@sh tests/setup/deps.sh
+
+demo: ## Install, build, and run a real-time VM from a KubeVirt manifest, proven thread by thread
+	@sh tests/setup/demo.sh
+
+test: ## Unit, golden, scenario and integration tests, then a sanitizer build of the unit tests
+	@sh tests/setup/deps.sh
+	+@sh tests/setup/test.sh
+
+test-fast: $(PROGRAM) $(UNIT_TESTS) ## Only what needs no root and no daemon: unit, scenario, golden
+	@BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(GOLDEN_TESTS)
+
+unit: $(UNIT_TESTS)
+	@BUILD=$(BUILD) tests/run $(UNIT_TESTS)
+
+golden: $(PROGRAM) ## Rewrite the expected files of the golden tests; review the diff
+	@for t in $(GOLDEN_TESTS); do BUILD=$(BUILD) GOLDEN=rewrite $$t; done
+
+asan: ## The unit and golden tests with address and undefined-behavior sanitizers
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g' test-fast
+
+fuzz: ## Each fuzz target for FUZZ_SECONDS (60) with libFuzzer
+	+@sh tests/fuzz/run.sh
+
+bench: $(PROGRAM) $(BENCHES) ## Measurements, as ratios of one run
+	@BUILD=$(BUILD) sh tests/bench/run.sh
+
+test-edge: $(PROGRAM) ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end
+	@BUILD=$(BUILD) sh tests/edge/run.sh
+
+lint: ## Layers, house rules, formatting, clang-tidy, cppcheck, shellcheck
+	@BUILD=$(BUILD) sh tests/lint/lint.sh
+
+format: ## Run clang-format over our sources
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: $(PROGRAM) ## Install below $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/rtvmd
+
+clean: ## Remove $(BUILD)
+	rm -rf $(BUILD)
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: all deps demo test test-fast unit golden asan fuzz bench test-edge lint format install clean help
+.DELETE_ON_ERROR:
+.SECONDARY:

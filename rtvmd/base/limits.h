@@ -1,0 +1,26 @@
+/* Every limit of the program, named once: sizes, depths, counts and time-outs. What a limit guards is said here;
+ * the message that names it is made where it is enforced, and a test goes one past each. */
+#pragma once
+
+/* Manifests and other documents (bytes, nesting, nodes of the parsed tree). */
+#define LIMIT_MANIFEST_BYTES (3u << 20) /* as a Kubernetes API server: 3 MiB */
+#define LIMIT_MANIFEST_DEPTH 64u
+#define LIMIT_MANIFEST_NODES 200000u
+#define LIMIT_MANIFEST_DOCUMENTS 1000u
+
+/* One virtual machine. */
+#define LIMIT_VM_VCPUS 512u /* KubeVirt's own maximum of vCPUs */
+#define LIMIT_VM_DISKS 256u /* CRD caps of KubeVirt */
+#define LIMIT_VM_INTERFACES 256u
+#define LIMIT_VM_IOTHREADS 64u
+#define LIMIT_CLOUD_INIT_INLINE_BYTES 2048u /* KubeVirt: user data or network data written in the manifest */
+#define LIMIT_CAUSES 1000u                  /* causes kept per object; KubeVirt prints ten */
+
+/* Host. CPUs are bounded by CPUSET_MAX. */
+#define LIMIT_HOST_NODES 128u
+#define LIMIT_HOST_PAGE_SIZES 8u
+#define LIMIT_SYSFILE_BYTES (1u << 20)
+
+/* Object names: Kubernetes. */
+#define LIMIT_NAME_BYTES 253u
+#define LIMIT_LABEL_BYTES 63u

@@ -1,0 +1,39 @@
+/* Growing text. Appending never fails (see base.h on memory); data is always NUL-terminated, NULL only when empty and
+ * fresh (text_cstr() gives "" then). */
+#pragma once
+
+#include "rtvmd/base/base.h"
+
+struct text {
+    char *data;
+    size_t length;
+    size_t capacity;
+};
+
+#define auto_text __attribute__((cleanup(text_finish))) struct text
+
+void text_finish(struct text *t);
+void text_clear(struct text *t);
+void text_append(struct text *t, const char *s);
+void text_append_n(struct text *t, const void *bytes, size_t n);
+void text_printf(struct text *t, const char *format, ...) PRINTF_LIKE(2, 3);
+const char *text_cstr(const struct text *t);
+/* Gives the heap string away (never NULL; the caller frees) and leaves *t empty. */
+char *text_take(struct text *t);
+
+bool text_starts_with(const char *s, const char *prefix);
+bool text_ends_with(const char *s, const char *suffix);
+/* NULL-safe equality; NULL equals only NULL. */
+bool text_equal(const char *a, const char *b);
+/* Whole string as unsigned decimal: digits only, no sign, no blanks, no overflow. */
+bool text_to_u64(const char *s, uint64_t *ret_value);
+
+/* A table for people: cells are copied, columns are padded on output, the last column is not. */
+struct text_table {
+    unsigned columns;
+    size_t cells;
+    char **cell;
+};
+void text_table_cell(struct text_table *table, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Writes the rows (the first `columns` cells are the head) and frees the cells. */
+void text_table_write(struct text_table *table, struct text *out);

@@ -1,0 +1,41 @@
+/* rtvmd: the program. A table of verbs and a dispatch; each verb is a file of its own beside this one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rtvmd/verb.h"
+#include "rtvmd/verbs.h"
+
+/* To add a verb: one row here, one function in verbs.h, one file verb_NAME.c. */
+const struct verb VERBS[] = {
+    {"version", verb_version, "[-o json]", "Print the version and what the binary was built with", "Other"},
+};
+const size_t VERB_COUNT = ARRAY_SIZE(VERBS);
+
+static void print_usage(FILE *out)
+{
+    fputs("rtvmd: KubeVirt-compatible real-time virtual machines on one Linux host\n\nusage: rtvmd VERB [ARGUMENTS]\n",
+          out);
+    const char *group = "";
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(group, VERBS[i].group) != 0) {
+            group = VERBS[i].group;
+            fprintf(out, "\n%s:\n", group);
+        }
+        fprintf(out, "  %-12s %s\n", VERBS[i].name, VERBS[i].summary);
+    }
+    fputs("\nrtvmd VERB --help tells more about one verb.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(VERBS[i].name, name) == 0)
+            return VERBS[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "rtvmd: unknown verb \"%s\"; rtvmd --help lists them\n", argv[1]);
+    return 2;
+}

@@ -1,0 +1,131 @@
+#include "rtvmd/verb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rtvmd/base/file.h"
+#include "rtvmd/base/limits.h"
+
+int verb_fail(const char *verb, const struct error *err)
+{
+    fprintf(stderr, "rtvmd %s: %s\n", verb, err->text);
+    return error_kind_info(err->kind)->exit_code;
+}
+
+static void print_help(const char *verb, const struct verb_option *options, size_t option_count)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(VERBS[i].name, verb) == 0)
+            printf("usage: rtvmd %s %s\n\n%s.\n", verb, VERBS[i].arguments, VERBS[i].summary);
+    struct text_table table = {.columns = 2};
+    for (size_t i = 0; i < option_count; i++) {
+        const struct verb_option *o = &options[i];
+        char letter[8] = "    ";
+        if (o->letter)
+            snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        text_table_cell(&table, "  %s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+        text_table_cell(&table, "%s", o->help);
+    }
+    auto_text out = {0};
+    text_table_write(&table, &out);
+    printf("%s%s", option_count ? "\n" : "", text_cstr(&out));
+}
+
+static const struct verb_option *find_option(const struct verb_option *options, size_t option_count, const char *word,
+                                             const char **ret_inline_value)
+{
+    *ret_inline_value = NULL;
+    for (size_t i = 0; i < option_count; i++) {
+        const struct verb_option *o = &options[i];
+        if (word[1] == '-') {
+            size_t n = strlen(o->name);
+            if (strncmp(word + 2, o->name, n) != 0 || (word[2 + n] != '\0' && word[2 + n] != '='))
+                continue;
+            *ret_inline_value = word[2 + n] == '=' ? word + 3 + n : NULL;
+            return o;
+        }
+        if (o->letter && word[1] == o->letter) {
+            *ret_inline_value = word[2] ? word + 2 : NULL;
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static int store_value(const struct verb_option *o, const char *word, const char *value, struct error *err)
+{
+    if (o->text) {
+        *o->text = value;
+        return 0;
+    }
+    for (size_t i = 0; i < o->list_max; i++) {
+        if (!o->list[i]) {
+            o->list[i] = value;
+            return 0;
+        }
+    }
+    return fail(err, ERROR_BAD_REQUEST, "%s given more than %zu times", word, o->list_max);
+}
+
+int verb_options(const char *verb, int argc, char **argv, const struct verb_option *options, size_t option_count,
+                 int *ret_positional, bool *ret_done, struct error *err)
+{
+    int kept = 0;
+    bool only_positional = false;
+    *ret_done = false;
+    for (int i = 1; i < argc; i++) {
+        char *word = argv[i];
+        if (only_positional || word[0] != '-' || word[1] == '\0') {
+            argv[kept++] = word;
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            only_positional = true;
+            continue;
+        }
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+            print_help(verb, options, option_count);
+            *ret_done = true;
+            return 0;
+        }
+        const char *value;
+        const struct verb_option *o = find_option(options, option_count, word, &value);
+        if (!o)
+            return fail(err, ERROR_BAD_REQUEST, "unknown option %s; see rtvmd %s --help", word, verb);
+        if (!o->value) {
+            if (value)
+                return fail(err, ERROR_BAD_REQUEST, "option --%s takes no value", o->name);
+            *o->flag = true;
+            continue;
+        }
+        if (!value) {
+            if (i + 1 >= argc)
+                return fail(err, ERROR_BAD_REQUEST, "option --%s needs a value (%s)", o->name, o->value);
+            value = argv[++i];
+        }
+        if (store_value(o, word, value, err) < 0)
+            return -1;
+    }
+    *ret_positional = kept;
+    return 0;
+}
+
+int verb_read_file(const char *path, struct text *ret_text, struct error *err)
+{
+    if (strcmp(path, "-") != 0)
+        return file_read(NULL, path, LIMIT_MANIFEST_BYTES, ret_text, err);
+    char chunk[4096];
+    ssize_t n;
+    while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(err, "read standard input");
+        text_append_n(ret_text, chunk, (size_t)n);
+        if (ret_text->length > LIMIT_MANIFEST_BYTES)
+            return fail(err, ERROR_TOO_LARGE, "standard input is larger than %u bytes", LIMIT_MANIFEST_BYTES);
+    }
+    return 0;
+}

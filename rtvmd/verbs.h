@@ -1,0 +1,4 @@
+/* One function per verb; the rows are in main.c. */
+#pragma once
+
+int verb_version(int argc, char **argv);

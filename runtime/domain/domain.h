@@ -1,0 +1,47 @@
+/* runtime/domain: spec + placement → libvirt domain XML. Pure. It decides no placement and talks to nobody; XML is
+ * written and read only through xml.h (libxml2). */
+#pragma once
+
+#include "rtvmd/base/text.h"
+#include "runtime/place/place.h"
+#include "runtime/spec/spec.h"
+
+/* Where the bytes of a disk are; made by runtime/image, in the order of spec->disk. */
+struct disk_source {
+    char *path;         /* NULL: empty tray */
+    bool block;         /* a block device rather than a file */
+    bool qcow2;         /* else raw */
+    char *backing_path; /* NULL: none */
+    bool backing_qcow2;
+    bool readonly;     /* an ISO made by us */
+    bool direct_io;    /* O_DIRECT works there: cache=none by default, else writethrough */
+    bool preallocated; /* io=native by default, no discard */
+};
+
+struct domain_request {
+    const struct host *host;
+    const struct vm_spec *spec;
+    const struct placement *placement;
+    const struct disk_source *disk; /* spec->disk_count entries */
+    const char *run_dir;            /* absolute; sockets virt-serial0, virt-vnc and logs of this VM live here */
+    bool emulation;                 /* type='qemu': documented substitutions, each with a warning */
+    bool paused;                    /* only for information; the start flag is the hypervisor's */
+};
+
+/* One domain element, indented, final newline. Warnings (substitutions, things left out) go to findings. */
+int domain_render(const struct domain_request *request, struct text *ret_xml, struct findings *findings,
+                  struct error *err);
+
+/* Our metadata in the domain: <rtvmd:vm xmlns:rtvmd="https://rtvmd.io/domain/1" namespace name uid generation/>. */
+#define DOMAIN_METADATA_URI "https://rtvmd.io/domain/1"
+#define DOMAIN_METADATA_PREFIX "rtvmd"
+struct domain_identity {
+    char namespace_[LIMIT_NAME_BYTES + 1];
+    char name[LIMIT_NAME_BYTES + 1];
+    char uid[64];
+    int64_t generation;
+};
+/* Reads the metadata element back (what virDomainGetMetadata returns). ERROR_INVALID when it is not ours. */
+int domain_identity_from_xml(const char *metadata_xml, struct domain_identity *ret_identity, struct error *err);
+/* "NAMESPACE_NAME" */
+void domain_name(const char *namespace_, const char *name, struct text *ret_name);

@@ -1,0 +1,77 @@
+/* runtime/hypervisor: what we ask of a hypervisor, answered by libvirt (the only folder that includes it). No
+ * decisions here. Domains that do not carry our metadata are invisible: never listed, never touched.
+ *
+ * Threading: hypervisor_new, _free, and the change callback are of the loop thread; every function marked [blocks]
+ * may take seconds and is called from a worker thread (see runtime/worker.h), one at a time per domain. A lost
+ * connection gives ERROR_UNAVAILABLE; the next call reconnects. */
+#pragma once
+
+#include "rtvmd/base/loop.h"
+#include "runtime/domain/domain.h"
+
+struct hypervisor;
+
+enum domain_state {
+    DOMAIN_ABSENT,
+    DOMAIN_OFF, /* defined, not running */
+    DOMAIN_RUNNING,
+    DOMAIN_PAUSED,
+    DOMAIN_SHUTTING_DOWN,
+    DOMAIN_CRASHED,
+    DOMAIN_STATE_COUNT,
+};
+/* Why it is off, as far as libvirt knows (virDomainShutoffReason), or paused. */
+enum domain_reason {
+    DOMAIN_REASON_UNKNOWN,
+    DOMAIN_REASON_SHUTDOWN,
+    DOMAIN_REASON_DESTROYED,
+    DOMAIN_REASON_CRASHED,
+    DOMAIN_REASON_FAILED,
+    DOMAIN_REASON_PAUSED_USER,
+    DOMAIN_REASON_PAUSED_IO_ERROR,
+    DOMAIN_REASON_PAUSED_STARTING,
+};
+
+struct observed_domain {
+    struct domain_identity identity;
+    enum domain_state state;
+    enum domain_reason reason;
+    int pid;        /* of QEMU; 0 unknown */
+    bool has_agent; /* guest agent channel connected */
+};
+
+/* uri as libvirt's ("qemu:///system", "test:///default"). run_dir is where per-VM sockets live. on_change(arg) is
+ * called on the loop thread when any domain may have changed or the connection came or went; it only says "look".
+ * The loop may be NULL (no events; verbs). */
+struct hypervisor *hypervisor_new(const char *uri, struct loop *loop, void (*on_change)(void *arg), void *arg);
+void hypervisor_free(struct hypervisor *hypervisor);
+
+/* [blocks] Versions "9.0.0" of libvirt's daemon and the emulator, and whether host-passthrough KVM and features are
+ * there. */
+struct hypervisor_facts {
+    char libvirt_version[32];
+    char qemu_version[32];
+    bool kvm;     /* libvirt offers type='kvm' */
+    bool is_test; /* test:///: nothing really runs */
+};
+int hypervisor_facts(struct hypervisor *hypervisor, struct hypervisor_facts *ret_facts, struct error *err);
+
+/* [blocks] All our domains; *ret_domains is a heap array the caller frees. */
+int hypervisor_observe(struct hypervisor *hypervisor, struct observed_domain **ret_domains, size_t *ret_count,
+                       struct error *err);
+
+/* [blocks] The name is NAMESPACE_NAME. start: defines (replacing an inactive definition of ours) and starts, paused if
+ * asked. resume after. shutdown: ACPI power button. destroy: at once; a domain that is already gone is success.
+ * undefine: keeps NVRAM; missing is success. */
+int hypervisor_start(struct hypervisor *hypervisor, const char *xml, bool paused, struct error *err);
+int hypervisor_resume(struct hypervisor *hypervisor, const char *name, struct error *err);
+int hypervisor_pause(struct hypervisor *hypervisor, const char *name, struct error *err);
+int hypervisor_shutdown(struct hypervisor *hypervisor, const char *name, struct error *err);
+int hypervisor_reboot(struct hypervisor *hypervisor, const char *name, struct error *err);
+int hypervisor_reset(struct hypervisor *hypervisor, const char *name, struct error *err);
+int hypervisor_destroy(struct hypervisor *hypervisor, const char *name, struct error *err);
+int hypervisor_undefine(struct hypervisor *hypervisor, const char *name, struct error *err);
+/* [blocks] The live XML; the caller frees. */
+char *hypervisor_xml(struct hypervisor *hypervisor, const char *name, struct error *err);
+/* [blocks] One QEMU guest agent command (JSON) and its answer; the caller frees. */
+char *hypervisor_agent(struct hypervisor *hypervisor, const char *name, const char *command, struct error *err);

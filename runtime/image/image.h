@@ -1,0 +1,40 @@
+/* runtime/image: the bytes behind volumes. Image store (containerDisk), overlays, empty and host disks, cloud-init
+ * ISOs. It never talks to libvirt, and foreign bytes (layers, disks, ISO trees) are handled only here.
+ * Everything lives under two configured folders; a path from a manifest (hostDisk) must lie in an allowed folder. */
+#pragma once
+
+#include "runtime/domain/domain.h"
+
+struct image_config {
+    const char *state_dir;             /* images/ (by digest), vms/NAMESPACE_NAME/ */
+    const char *const *host_disk_dirs; /* NULL-terminated: where hostDisk may point */
+    /* Looks up key of a Secret or ConfigMap in the VM's namespace: new string or NULL. For cloud-init references and
+     * configMap/secret disks. */
+    json_t *(*lookup)(const char *kind, const char *namespace_, const char *name, void *arg);
+    void *lookup_arg;
+};
+
+/* The sources spec->disk will have, without touching anything: what `render` prints and the start uses. Heap array of
+ * spec->disk_count; free with disk_sources_free. ERROR_INVALID for a volume kind or path we refuse. */
+int image_plan_disks(const struct image_config *config, const struct vm_spec *spec, struct disk_source **ret_disks,
+                     struct error *err);
+void disk_sources_free(struct disk_source *disks, size_t count);
+
+/* [blocks; worker] Makes all of it real: images found or pulled, overlays, ISOs. progress may be NULL; it gets short
+ * sentences ("pulling quay.io/…"). Error texts start with the volume's name; kind NOT_FOUND for a missing image or
+ * file, UNAVAILABLE when a pull failed (back off and retry). What is half done is removed. Also fills direct_io and
+ * preallocated. */
+int image_prepare_disks(const struct image_config *config, const struct vm_spec *spec, struct disk_source *disks,
+                        void (*progress)(const char *sentence, void *arg), void *arg, struct error *err);
+/* [blocks; worker] Removes what belongs to one run of the VM (overlays, ISOs), or with `all` everything of the VM. */
+int image_release_disks(const struct image_config *config, const char *namespace_, const char *name, bool all,
+                        struct error *err);
+
+/* The local image store. import: FILE (raw or qcow2), "oci:DIR", "docker-archive:FILE"; stored by digest, named. */
+int image_import(const struct image_config *config, const char *name, const char *source,
+                 void (*progress)(const char *sentence, void *arg), void *arg, struct error *err);
+json_t *image_list(const struct image_config *config, struct error *err); /* [{name,digest,bytes,format,created}] */
+int image_remove(const struct image_config *config, const char *name, struct error *err);
+
+/* The guest built into the binary (runtime/latency): its image name, and the bytes. */
+#define IMAGE_PROBE_NAME "rtvmd.io/latency-probe"

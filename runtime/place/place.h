@@ -1,0 +1,80 @@
+/* runtime/place: admission and the solver. Pure: host + claims + spec in, placement or every reason why not out; same
+ * input, same answer. It reads no file, opens no connection and remembers nothing. */
+#pragma once
+
+#include "hostprobe/hostprobe.h"
+#include "runtime/spec/vm_spec.h"
+
+/* What is promised to other VMs already (and, for a VM that has one, its own earlier placement to be kept). */
+struct claimed_pages {
+    int node; /* id */
+    uint64_t page_bytes;
+    uint64_t pages;
+};
+struct claims {
+    struct cpuset cpus; /* exclusive CPUs of others, parked siblings included */
+    size_t page_count;
+    struct claimed_pages *pages;  /* of others, summed or not */
+    uint64_t memory_bytes;        /* ordinary memory promised to others: guests without huge pages, overheads */
+    const char *const *cpu_owner; /* NULL, or "namespace/name" by CPU number (CPUSET_MAX entries), for reasons */
+};
+
+struct place_policy {
+    struct cpuset reserved; /* reservedCPUs of the configuration; empty: see host_housekeeping() */
+    bool emulation;         /* KVM does not work and emulation is allowed */
+    bool allow_emulation;
+};
+
+struct placement_cell {
+    int host_node; /* id */
+    struct cpuset vcpus;
+    uint64_t memory_bytes;
+    uint64_t page_bytes; /* 0: ordinary pages */
+};
+
+struct placement {
+    bool dedicated;
+    unsigned vcpu_count;
+    int16_t vcpu_cpu[LIMIT_VM_VCPUS]; /* host CPU, or -1: floats over `shared` */
+    struct cpuset realtime_vcpus;     /* run SCHED_FIFO at fifo_priority */
+    unsigned fifo_priority;
+    struct cpuset shared;   /* where floating vCPUs run: housekeeping CPUs */
+    struct cpuset emulator; /* QEMU's own threads, and helper kernel threads */
+    bool emulator_is_exclusive;
+    unsigned iothread_count;
+    struct cpuset iothread[LIMIT_VM_IOTHREADS]; /* [0] is iothread 1 */
+    struct cpuset parked;                       /* siblings kept idle for this VM */
+    struct cpuset exclusive; /* everything to be claimed: vCPUs, own emulator and IO CPUs, parked siblings */
+    unsigned cell_count;     /* guest NUMA cells; 0: no NUMA mapping */
+    struct placement_cell cell[LIMIT_HOST_NODES];
+    uint64_t hugepage_bytes;    /* without cells: guest memory of this page size from any node in memory_nodes */
+    uint64_t ordinary_bytes;    /* ordinary memory this VM will need: guest without huge pages, plus overhead */
+    struct cpuset memory_nodes; /* node ids guest memory is bound to; empty: unbound */
+};
+
+struct place_reason {
+    const char *code; /* "InsufficientExclusiveCPUs", "InsufficientHugePages", "RealtimeThrottled", … : static */
+    char message[400];
+    int node; /* id, or -1 */
+};
+enum { PLACE_REASONS_MAX = 64 };
+
+struct decision {
+    bool admitted;
+    struct placement placement; /* when admitted */
+    unsigned reason_count;      /* when not: every reason */
+    struct place_reason reason[PLACE_REASONS_MAX];
+    unsigned warning_count;
+    char warning[16][300];
+};
+
+/* `kept` is the VM's earlier placement, or NULL: it is taken again when still possible. ret_decision is large: heap. */
+void place_plan(const struct host *host, const struct place_policy *policy, const struct claims *claims,
+                const struct vm_spec *spec, const struct placement *kept, struct decision *ret_decision);
+
+/* {"admitted","reasons":[{"code","message","node"}],"warnings":[…],"placement":{"vcpus":{"0":4},"emulator":[3],
+ * "iothreads":{"1":[3]},"cells":[{"id","hostNode","vcpus","memoryBytes","pageBytes"}],…}}; placement null when refused.
+ * The placement object survives the round trip through placement_from_json. */
+json_t *decision_to_json(const struct decision *decision);
+json_t *placement_to_json(const struct placement *placement);
+int placement_from_json(const json_t *object, struct placement *ret_placement, struct error *err);

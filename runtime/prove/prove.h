@@ -1,0 +1,65 @@
+/* runtime/prove: is every thread of a running VM where the plan says? Reads /proc under a root (a recorded tree in
+ * tests); the comparing is pure. Repairing is a separate, explicit call. It knows nothing of libvirt or the store. */
+#pragma once
+
+#include "runtime/place/place.h"
+
+enum prove_role {
+    PROVE_VCPU,
+    PROVE_EMULATOR,
+    PROVE_IOTHREAD,
+    PROVE_VHOST,
+    PROVE_KVM_PIT,
+    PROVE_NX_RECOVERY,
+    PROVE_HELPER
+};
+const char *prove_role_text(enum prove_role role);
+
+struct prove_thread {
+    int tid;
+    char name[32];
+    enum prove_role role;
+    int index; /* vCPU or iothread number; -1 */
+    struct cpuset wanted_cpus;
+    struct cpuset cpus; /* allowed, as found */
+    int last_cpu;
+    int wanted_policy; /* SCHED_OTHER, SCHED_FIFO, … */
+    int policy;
+    int wanted_priority;
+    int priority;
+    bool ok;
+    char because[200]; /* when not ok */
+};
+
+struct prove_memory {
+    uint64_t wanted_locked_bytes; /* at least; 0: not asked */
+    uint64_t locked_bytes;
+    uint64_t wanted_hugepage_bytes;
+    uint64_t hugepage_bytes;
+    struct cpuset wanted_nodes; /* empty: any */
+    struct cpuset nodes;        /* nodes that hold guest pages */
+    bool ok;
+    char because[200];
+};
+
+struct proof {
+    int pid;
+    size_t thread_count;
+    struct prove_thread *thread;
+    struct prove_memory memory;
+    bool ok;
+    unsigned drift_count; /* threads and memory facts that are not as planned */
+};
+void proof_finish(struct proof *proof);
+#define auto_proof __attribute__((cleanup(proof_finish))) struct proof
+
+/* Reads /proc/PID/task, the helper kernel threads of the VM (kvm-pit/PID, vhost-PID, kvm-nx-lpage-re*), status and
+ * numa_maps. want_locked: memory was asked to be locked. A process that is gone: ERROR_NOT_FOUND. */
+int prove_vm(const char *root, int pid, const struct placement *placement, const struct vm_spec *spec, bool want_locked,
+             struct proof *ret_proof, struct error *err);
+/* Puts drifted threads back (affinity, policy) on the live machine. Returns how many were repaired; what could not be
+ * is in err of the last failure (-1). */
+int prove_repair(const struct proof *proof, struct error *err);
+/* [{name,tid,role,…}], and the table a person reads. */
+json_t *proof_to_json(const struct proof *proof);
+void proof_write_table(const struct proof *proof, struct text *out);

@@ -1,0 +1,83 @@
+/* runtime: how wanted becomes true. Decide (pure functions over plain values: spec, place, domain, reconcile), then act
+ * (hypervisor, image, prove, tune). It never speaks HTTP.
+ *
+ * This header is the front door: what api/ and the verbs may ask of the running whole. Everything is called on the
+ * loop thread; what takes time is done by the worker pool and answered through a callback on the loop thread. */
+#pragma once
+
+#include "hostprobe/hostprobe.h"
+#include "runtime/image/image.h"
+#include "runtime/place/place.h"
+#include "runtime/spec/spec.h"
+#include "store/store.h"
+
+struct runtime;
+
+struct runtime_config {
+    const char *state_dir;   /* images, disks, store */
+    const char *run_dir;     /* per-VM sockets */
+    const char *libvirt_uri; /* "qemu:///system" */
+    struct cpuset reserved_cpus;
+    bool emulation_allowed; /* --emulation auto|on */
+    bool emulation_forced;  /* --emulation on */
+    const char *const *host_disk_dirs;
+};
+
+/* The host snapshot is copied. Objects already stored are taken up again by runtime_start. */
+struct runtime *runtime_new(const struct runtime_config *config, struct loop *loop, struct store *store,
+                            const struct host *host);
+/* Connects (in the background) and begins to reconcile. */
+void runtime_start(struct runtime *runtime);
+/* Stops reconciling, waits for work in hand. Running VMs are left alone. */
+void runtime_free(struct runtime *runtime);
+
+const struct host *runtime_host(const struct runtime *runtime);
+struct cpuset runtime_housekeeping(const struct runtime *runtime);
+
+/* ---- admission of objects, before api/ stores them. Defaults are written into *object in place. before: the stored
+ * state on update, NULL on create. Causes in findings: refuse with 422. Objects of kinds the runtime does not know
+ * pass. On create of a VMI and on update the rules of KubeVirt's webhooks apply (a VMI's spec is not updated by users).
+ */
+int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *before, struct findings *findings,
+                        struct error *err);
+/* The answer of the solver for a VM or VMI as the host is now: decision JSON (see place.h). For dryRun and `plan`. */
+json_t *runtime_plan(struct runtime *runtime, const json_t *object, struct error *err);
+
+/* ---- lifecycle subresources. The callback gets failure NULL when done (durable), else the error as KubeVirt words it
+ * (facts 5.3, 5.4). options is the request body (may be NULL). */
+typedef void runtime_done(const struct error *failure, void *arg);
+enum runtime_action {
+    RUNTIME_VM_START,
+    RUNTIME_VM_STOP,
+    RUNTIME_VM_RESTART,
+    RUNTIME_VMI_PAUSE,
+    RUNTIME_VMI_UNPAUSE,
+    RUNTIME_VMI_SOFTREBOOT,
+    RUNTIME_VMI_RESET,
+    RUNTIME_VMI_FREEZE,
+    RUNTIME_VMI_UNFREEZE,
+};
+void runtime_act(struct runtime *runtime, enum runtime_action action, const char *namespace_, const char *name,
+                 const json_t *options, runtime_done *done, void *arg);
+
+/* Deletion of a VM or VMI as a client asked for it: marks deletionTimestamp and lets the controllers finish (graceful
+ * shutdown, then removal); api/ calls it after its own preconditions. grace_s < 0: as the spec says. orphan: keep the
+ * VMI of a VM. */
+int runtime_delete(struct runtime *runtime, const char *kind, const char *namespace_, const char *name, int64_t grace_s,
+                   bool orphan, json_t **ret_object, struct error *err);
+
+/* ---- looking. The JSON callback gets a borrowed result, or NULL and the failure. */
+typedef void runtime_answer(json_t *result, const struct error *failure, void *arg);
+/* Plan against actual, per thread and memory, for a running VMI: {"ok","threads":[…],"memory":{…},"repaired":N}. */
+void runtime_verify(struct runtime *runtime, const char *namespace_, const char *name, bool repair,
+                    runtime_answer *answer, void *arg);
+/* Guest agent: "guestosinfo", "userlist", "filesystemlist" in KubeVirt's shape. */
+void runtime_guest(struct runtime *runtime, const char *namespace_, const char *name, const char *what,
+                   runtime_answer *answer, void *arg);
+/* Path of the unix socket behind console ("serial0") or VNC ("vnc"); the caller frees. Errors as the facts' 5.3. */
+char *runtime_socket(struct runtime *runtime, const char *namespace_, const char *name, const char *device,
+                     struct error *err);
+/* The rtvmd.io/v1alpha1 Placement of one VMI (name NULL: an array of all): plan, claims, last proof. New reference. */
+json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name);
+/* The one Node object of this host: labels, capacity, allocatable, conditions (facts 3.1). New reference. */
+json_t *runtime_node(struct runtime *runtime);

@@ -1,0 +1,121 @@
+/* store: what is wanted and what was promised, and where it is kept: objects, claims, the journal of host changes,
+ * latency runs. SQLite (WAL, synchronous=FULL) in one folder; the only place that includes it. It knows nothing of
+ * libvirt, HTTP or what an object means, and decides nothing.
+ *
+ * All of it is used from the loop thread only. Objects are also held parsed in memory: reads never touch the disk.
+ * Writes of one loop round share one transaction (group commit): they are on disk when the function given to
+ * store_after_commit() is called, never answer a client before. A failed commit puts memory back as it was. */
+#pragma once
+
+#include "rtvmd/base/cpuset.h"
+#include "rtvmd/base/json.h"
+#include "rtvmd/base/loop.h"
+
+struct store;
+
+/* Opens or makes DIR/rtvmd.db; migrates the schema forwards; a newer schema is ERROR_CONFLICT with a remedy. One
+ * process per folder (lock): ERROR_CONFLICT. With a loop, commits happen once per loop round; without (NULL), each
+ * write commits before it returns. */
+struct store *store_open(const char *dir, struct loop *loop, struct error *err);
+void store_close(struct store *store);
+
+/* ---- objects: Kubernetes objects as JSON, keyed by kind ("VirtualMachine"), namespace ("" if cluster-scoped), name.
+ * The store owns metadata.uid, resourceVersion, creationTimestamp and generation. Versions are one growing sequence
+ * over all kinds. */
+
+/* New reference, or NULL when there is none. Do not change it: json_deep_copy first. */
+json_t *store_get(struct store *store, const char *kind, const char *namespace_, const char *name);
+/* New JSON array of objects ordered by namespace, then name; namespace_ NULL: all. ret_version: the list's
+ * resourceVersion. */
+json_t *store_list(struct store *store, const char *kind, const char *namespace_, uint64_t *ret_version);
+uint64_t store_version(const struct store *store);
+
+/* Inserts (steals object). ERROR_ALREADY_EXISTS. *ret_stored (may be NULL) is a new reference to what is stored. */
+int store_create(struct store *store, json_t *object, json_t **ret_stored, struct error *err);
+/* Replaces (steals object). metadata.resourceVersion, when not empty, and metadata.uid, when given, must match the
+ * stored ones: ERROR_CONFLICT in Kubernetes' words. bump_generation: the caller saw the spec change. An object equal to
+ * the stored one is not written and keeps its version. */
+int store_update(struct store *store, json_t *object, bool bump_generation, json_t **ret_stored, struct error *err);
+/* Removes. ERROR_NOT_FOUND. The removal takes a version of its own; *ret_last (may be NULL) is the last state. */
+int store_delete(struct store *store, const char *kind, const char *namespace_, const char *name, json_t **ret_last,
+                 struct error *err);
+
+/* Several writes that belong together: all of them or, after store_rollback(), none. Marks nest by value. */
+size_t store_mark(struct store *store);
+void store_rollback(struct store *store, size_t mark);
+
+/* Called on the loop thread once everything written so far is durable (failure NULL), or was undone (failure set). */
+void store_after_commit(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg);
+/* Commits now. */
+int store_flush(struct store *store, struct error *err);
+
+/* Changes, after they are durable, in version order. */
+enum store_change_type { STORE_ADDED, STORE_MODIFIED, STORE_DELETED };
+struct store_change {
+    enum store_change_type type;
+    uint64_t version;
+    const char *kind;
+    const char *namespace_;
+    json_t *object; /* borrowed: the new state; for STORE_DELETED the last state with the version of the removal */
+    json_t *before; /* borrowed: the state before, NULL for STORE_ADDED */
+};
+struct store_watch;
+struct store_watch *store_watch(struct store *store, void (*callback)(const struct store_change *change, void *arg),
+                                void *arg);
+void store_unwatch(struct store_watch *watch); /* NULL is fine; allowed inside the callback */
+/* Replays changes after `since` from the bounded in-memory log. ERROR_EXPIRED when they are no longer all there. */
+int store_replay(struct store *store, uint64_t since, void (*callback)(const struct store_change *change, void *arg),
+                 void *arg, struct error *err);
+
+/* ---- claims: what is promised to a VM, by its uid. One CPU is claimed once (primary key). */
+struct store_pages {
+    int node;
+    uint64_t page_bytes;
+    uint64_t pages;
+};
+struct store_claim {
+    const char *uid;
+    const char *owner; /* "namespace/name" */
+    struct cpuset cpus;
+    size_t page_count;
+    const struct store_pages *pages;
+    uint64_t memory_bytes;
+    json_t *placement; /* as it was decided */
+};
+/* Puts the claim of a uid in place of what it had. A CPU of somebody else: ERROR_CONFLICT naming both. */
+int store_claim_put(struct store *store, const struct store_claim *claim, struct error *err);
+int store_claim_drop(struct store *store, const char *uid, struct error *err); /* missing is fine */
+/* Each claim, borrowed for the call. */
+void store_claim_each(struct store *store, void (*callback)(const struct store_claim *claim, void *arg), void *arg);
+/* New reference to the placement of a uid, or NULL. */
+json_t *store_claim_placement(struct store *store, const char *uid);
+/* Remembered beyond the claim, so a VM keeps its CPUs over restarts: by "namespace/name". */
+json_t *store_last_placement(struct store *store, const char *owner);
+
+/* ---- journal of host changes: written before the change is made, dropped after it is undone. */
+struct store_host_change {
+    int64_t id;       /* given by the store */
+    const char *path; /* what was changed: a file, or a word the tuner knows ("affinity:1234") */
+    const char *old_value;
+    const char *new_value;
+    const char *owner; /* "namespace/name", or "" for `rtvmd tune` */
+    const char *boot_id;
+    int64_t made_s;
+};
+int store_journal_add(struct store *store, const struct store_host_change *change, int64_t *ret_id, struct error *err);
+int store_journal_drop(struct store *store, int64_t id, struct error *err);
+void store_journal_each(struct store *store, void (*callback)(const struct store_host_change *change, void *arg),
+                        void *arg); /* newest first */
+
+/* ---- latency runs: bounded, oldest dropped. */
+int store_run_add(struct store *store, const char *name, const json_t *run, struct error *err);
+json_t *store_run_get(struct store *store, const char *name);
+json_t *store_run_list(struct store *store);
+int store_run_drop(struct store *store, const char *name, struct error *err);
+
+/* ---- small values of the program itself (tokens' hashes, counters). */
+int store_value_put(struct store *store, const char *key, const char *value, struct error *err); /* NULL removes */
+char *store_value_get(struct store *store, const char *key); /* the caller frees; NULL when there is none */
+
+/* An online copy of the whole store. */
+int store_backup(struct store *store, const char *file, struct error *err);

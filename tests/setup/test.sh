@@ -1,0 +1,24 @@
+#!/bin/sh
+# make test: builds, runs everything, and prints one closing line "N passed, N failed, N skipped".
+set -eu
+jobs=$(nproc)
+build=${BUILD:-build}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failed=0
+part() {
+    "$@" 2>&1 | tee -a "$log"
+}
+make --no-print-directory -j"$jobs" BUILD="$build" WERROR=1 all >/dev/null
+# shellcheck disable=SC2046
+part env BUILD="$build" make --no-print-directory -j"$jobs" BUILD="$build" test-fast
+for t in tests/integration/test_*.sh; do
+    [ -e "$t" ] || continue
+    part env BUILD="$build" tests/run "$t"
+done
+part make --no-print-directory -j"$jobs" BUILD="$build" asan
+awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p += $1; f += $3; s += $5 }
+     /^make.*Error/ { broken = 1 }
+     END { if (broken && f == 0) f = 1
+           printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p == 0 }' "$log" || failed=1
+exit "$failed"
