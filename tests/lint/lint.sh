@@ -17,7 +17,8 @@ rank() {
 }
 for f in $(git ls-files '*.c' '*.h'); do
     mine=$(rank "$f")
-    for include in $(sed -n 's/^#include "\(.*\)"/\1/p' "$f"); do
+    includes=$(sed -n 's/^#include "\(.*\)"/\1/p' "$f")
+    for include in $includes; do
         theirs=$(rank "$include")
         [ "$theirs" -eq 0 ] && complain "$f: include \"$include\" by its path from the root"
         [ "$theirs" -le "$mine" ] || complain "$f: may not include $include, which stands to its right"
@@ -30,6 +31,7 @@ only_in() {
     shift
     git grep -lE "#include <$library" -- '*.c' '*.h' | while read -r f; do
         for place in "$@"; do
+            # shellcheck disable=SC2254  # the places are patterns
             case $f in $place) continue 2 ;; esac
         done
         echo "lint: $f: <$library is included only in $*"
@@ -73,7 +75,7 @@ cppcheck --quiet --inline-suppr --enable=warning,portability,performance --error
     cppcheck --quiet --inline-suppr --enable=warning,portability,performance --error-exitcode=1 --std=c11 -I. \
         --suppress=missingIncludeSystem $ours || bad=1
 flags="-std=gnu17 -D_GNU_SOURCE -I. $(pkg-config --cflags libvirt libxml-2.0 libisofs-1 libarchive)"
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2016
 echo $ours | tr ' ' '\n' | xargs -P "$(nproc)" -n 4 sh -c 'flags=$0; clang-tidy --quiet "$@" -- $flags 2>/dev/null' "$flags" || bad=1
 
 # 6. Shell.
