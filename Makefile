@@ -11,11 +11,26 @@ PACKAGES := libvirt libvirt-qemu yaml-0.1 sqlite3 jansson libxml-2.0 libisofs-1 
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lmbedtls -lmbedx509 -lmbedcrypto
 
+# STATIC=1: everything into one static-pie file. libvirt's client and a small libxml2 come from rtvmd/static/build.sh, the
+# rest from Debian's archives; name services and library loading are wrapped (rtvmd/static/name_services.c).
+ifdef STATIC
+STATIC_LIBS ?= build/static-libs
+PACKAGE_CFLAGS := -I$(STATIC_LIBS)/include -ffunction-sections -fdata-sections
+comma := ,
+WRAPPED := getaddrinfo freeaddrinfo getnameinfo getpwuid getpwuid_r getpwnam getpwnam_r getgrgid getgrgid_r getgrnam \
+	getgrnam_r getgrouplist initgroups dlopen dlsym dlclose dlerror
+PACKAGE_LIBS := -static-pie -s -Wl,--gc-sections -Wl,--fatal-warnings $(WRAPPED:%=-Wl$(comma)--wrap=%) -Wl,--start-group \
+	$(STATIC_LIBS)/lib/libvirt.a $(STATIC_LIBS)/lib/libxml2.a -lglib-2.0 -lgobject-2.0 -lgio-2.0 -lgmodule-2.0 \
+	-lpcre2-8 -lffi -ltirpc -lyaml -lsqlite3 -ljansson -lisofs -larchive -lacl -lnettle -llzma -lzstd -llz4 -lbz2 -lz \
+	-lnuma -levent_core -levent_extra -lseccomp -lmbedtls -lmbedx509 -lmbedcrypto -lm -Wl,--end-group
+STATIC_SOURCES := rtvmd/static/gnutls_standin.c rtvmd/static/name_services.c
+endif
+
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-format-truncation -Wvla \
 	-Wconversion -Wno-sign-conversion -Wundef -Wwrite-strings -Wimplicit-fallthrough
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
 OUR_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(HARDEN) -pthread $(if $(WERROR),-Werror)
-OUR_LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack
+OUR_LDFLAGS := $(if $(STATIC),,-pie) -pthread -Wl,-z,relro,-z,now,-z,noexecstack
 ifdef SANITIZE
 SANITIZER := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifeq ($(findstring -O0,$(CFLAGS)),)
@@ -27,6 +42,7 @@ OBJ := $(BUILD)/obj
 LIB_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(filter-out rtvmd/main.c,$(SOURCES)))
 LIBRARY := $(OBJ)/librtvmd.a
 PROGRAM := $(BUILD)/rtvmd
+STATIC_OBJECTS := $(STATIC_SOURCES:%.c=$(OBJ)/%.o)
 
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/scenario/test_*.c))
 GOLDEN_TESTS := $(wildcard tests/golden/test_*.sh)
@@ -44,7 +60,7 @@ endef
 
 all: $(PROGRAM) ## Build $(BUILD)/rtvmd (the default)
 
-$(PROGRAM): $(OBJ)/rtvmd/main.o $(LIBRARY)
+$(PROGRAM): $(OBJ)/rtvmd/main.o $(STATIC_OBJECTS) $(LIBRARY)
 	$(link)
 
 $(LIBRARY): $(LIB_OBJECTS)
@@ -65,6 +81,12 @@ $(BUILD)/tests/scenario/%: $(OBJ)/tests/scenario/%.o $(FAKES) $(LIBRARY)
 	$(link)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+static: ## Build $(BUILD)/static/rtvmd: one static-pie file that needs nothing of the host
+	@sh tests/setup/deps.sh static
+	@rtvmd/static/build.sh $(BUILD)/static-libs
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/static STATIC=1 STATIC_LIBS=$(BUILD)/static-libs all
+	@rtvmd/static/check.sh $(BUILD)/static/rtvmd
 
 deps: ## Install what building, running and testing need (Debian packages; root or sudo)
 	@sh tests/setup/deps.sh
@@ -112,6 +134,6 @@ clean: ## Remove $(BUILD)
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all deps demo test test-fast unit golden asan fuzz bench test-edge lint format install clean help
+.PHONY: all static deps demo test test-fast unit golden asan fuzz bench test-edge lint format install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

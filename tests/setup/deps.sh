@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages rtvmd needs to be built, run and tested. Does nothing, quickly, when all are there.
+# Installs the Debian packages rtvmd needs to be built, run and tested; with `static`, those of the static build too. Does nothing, quickly, when all are there.
 set -eu
 
 packages="build-essential pkg-config
@@ -8,6 +8,9 @@ libarchive-dev libseccomp-dev
 libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils skopeo
 clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck
 libxml2-utils busybox-static cpio curl jq python3 git xz-utils bzip2 socat"
+# What `make static` compiles libvirt's client with, and the archives Debian ships for the other libraries.
+[ "${1:-}" = static ] && packages="$packages meson ninja-build libglib2.0-dev libtirpc-dev libgnutls28-dev xsltproc rpcsvc-proto
+dpkg-dev libpcre2-dev libffi-dev libacl1-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev zlib1g-dev nettle-dev"
 # Any kubectl will do; Debian's package must not be laid over another one.
 command -v kubectl >/dev/null 2>&1 || packages="$packages kubernetes-client"
 
