@@ -8,8 +8,8 @@
 struct image_config {
     const char *state_dir;             /* images/ (by digest), vms/NAMESPACE_NAME/ */
     const char *const *host_disk_dirs; /* NULL-terminated: where hostDisk may point */
-    /* Looks up key of a Secret or ConfigMap in the VM's namespace: new string or NULL. For cloud-init references and
-     * configMap/secret disks. */
+    /* The Secret or ConfigMap object (kind says which), new reference, or NULL when there is none. For cloud-init
+     * references and configMap, secret and sysprep disks; called on the thread that calls image_prepare_disks. */
     json_t *(*lookup)(const char *kind, const char *namespace_, const char *name, void *arg);
     void *lookup_arg;
 };
