@@ -15,7 +15,7 @@ struct store;
 
 /* Opens or makes DIR/rtvmd.db; migrates the schema forwards; a newer schema is ERROR_CONFLICT with a remedy. One
  * process per folder (lock): ERROR_CONFLICT. With a loop, commits happen once per loop round; without (NULL), each
- * write commits before it returns. */
+ * write commits before it returns (after store_mark(): at the next store_flush()). */
 struct store *store_open(const char *dir, struct loop *loop, struct error *err);
 void store_close(struct store *store);
 
@@ -40,7 +40,8 @@ int store_update(struct store *store, json_t *object, bool bump_generation, json
 int store_delete(struct store *store, const char *kind, const char *namespace_, const char *name, json_t **ret_last,
                  struct error *err);
 
-/* Several writes that belong together: all of them or, after store_rollback(), none. Marks nest by value. */
+/* Several writes that belong together: all of them or, after store_rollback(), none. Marks nest by value; a mark is
+ * good until the next commit. */
 size_t store_mark(struct store *store);
 void store_rollback(struct store *store, size_t mark);
 
@@ -91,6 +92,7 @@ void store_claim_each(struct store *store, void (*callback)(const struct store_c
 json_t *store_claim_placement(struct store *store, const char *uid);
 /* Remembered beyond the claim, so a VM keeps its CPUs over restarts: by "namespace/name". */
 json_t *store_last_placement(struct store *store, const char *owner);
+int store_last_placement_forget(struct store *store, const char *owner, struct error *err); /* missing is fine */
 
 /* ---- journal of host changes: written before the change is made, dropped after it is undone. */
 struct store_host_change {
@@ -107,7 +109,7 @@ int store_journal_drop(struct store *store, int64_t id, struct error *err);
 void store_journal_each(struct store *store, void (*callback)(const struct store_host_change *change, void *arg),
                         void *arg); /* newest first */
 
-/* ---- latency runs: bounded, oldest dropped. */
+/* ---- latency runs: bounded, oldest dropped. Kept on disk only; durable when the call returns. */
 int store_run_add(struct store *store, const char *name, const json_t *run, struct error *err);
 json_t *store_run_get(struct store *store, const char *name);
 json_t *store_run_list(struct store *store);

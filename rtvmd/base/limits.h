@@ -24,3 +24,9 @@
 /* Object names: Kubernetes. */
 #define LIMIT_NAME_BYTES 253u
 #define LIMIT_LABEL_BYTES 63u
+
+/* Store. */
+#define LIMIT_CHANGE_LOG 4096u             /* changes kept for watches that come back */
+#define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
+#define LIMIT_HOST_CHANGES 10000u          /* journal of host changes not undone yet */
+#define LIMIT_LATENCY_RUNS 200u
