@@ -18,7 +18,7 @@ STATIC_LIBS ?= build/static-libs
 PACKAGE_CFLAGS := -I$(STATIC_LIBS)/include -ffunction-sections -fdata-sections
 comma := ,
 WRAPPED := getaddrinfo freeaddrinfo getnameinfo getpwuid getpwuid_r getpwnam getpwnam_r getgrgid getgrgid_r getgrnam \
-	getgrnam_r getgrouplist initgroups dlopen dlsym dlclose dlerror
+	getgrnam_r getgrouplist initgroups getprotobynumber getservbyname dlopen dlsym dlclose dlerror
 PACKAGE_LIBS := -static-pie -s -Wl,--gc-sections -Wl,--fatal-warnings $(WRAPPED:%=-Wl$(comma)--wrap=%) -Wl,--start-group \
 	$(STATIC_LIBS)/lib/libvirt.a $(STATIC_LIBS)/lib/libxml2.a -lglib-2.0 -lgobject-2.0 -lgio-2.0 -lgmodule-2.0 \
 	-lpcre2-8 -lffi -ltirpc -lyaml -lsqlite3 -ljansson -lisofs -larchive -lacl -lnettle -llzma -lzstd -llz4 -lbz2 -lz \

@@ -120,6 +120,16 @@ int __wrap_getnameinfo(const struct sockaddr *address, socklen_t length, char *h
     return 0;
 }
 
+struct protoent *__wrap_getprotobynumber(int number)
+{
+    return NULL;
+}
+
+struct servent *__wrap_getservbyname(const char *name, const char *protocol)
+{
+    return NULL;
+}
+
 /* ---- users and groups */
 
 static int passwd_find(const char *name, uid_t uid, struct passwd *entry, char *buffer, size_t size,
