@@ -14,11 +14,19 @@ int verb_fail(const char *verb, const struct error *err)
     return error_kind_info(err->kind)->exit_code;
 }
 
-static void print_help(const char *verb, const struct verb_option *options, size_t option_count)
+static const struct verb *find_verb(const char *name)
 {
     for (size_t i = 0; i < VERB_COUNT; i++)
-        if (strcmp(VERBS[i].name, verb) == 0)
-            printf("usage: rtvmd %s %s\n\n%s.\n", verb, VERBS[i].arguments, VERBS[i].summary);
+        if (strcmp(VERBS[i].name, name) == 0)
+            return &VERBS[i];
+    return NULL;
+}
+
+static void print_help(const char *name, const struct verb_option *options, size_t option_count)
+{
+    const struct verb *verb = find_verb(name);
+    if (verb)
+        printf("usage: rtvmd %s %s\n\n%s.\n", name, verb->arguments, verb->summary);
     struct text_table table = {.columns = 2};
     for (size_t i = 0; i < option_count; i++) {
         const struct verb_option *o = &options[i];
@@ -31,6 +39,46 @@ static void print_help(const char *verb, const struct verb_option *options, size
     auto_text out = {0};
     text_table_write(&table, &out);
     printf("%s%s", option_count ? "\n" : "", text_cstr(&out));
+}
+
+/* For completion: every spelling of every option, one line. */
+static void print_option_words(const struct verb_option *options, size_t option_count)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        if (options[i].letter)
+            printf("-%c ", options[i].letter);
+        printf("--%s ", options[i].name);
+    }
+}
+
+/* For the manual page, as mdoc(7). */
+static void print_option_manual(const struct verb_option *options, size_t option_count)
+{
+    if (option_count == 0)
+        return;
+    puts(".Bl -tag -width Ds");
+    for (size_t i = 0; i < option_count; i++) {
+        const struct verb_option *o = &options[i];
+        printf(".It");
+        if (o->letter)
+            printf(" Fl %c ,", o->letter);
+        printf(" Fl -%s%s%s\n%s.\n", o->name, o->value ? " Ar " : "", o->value ? o->value : "", o->help);
+    }
+    puts(".El");
+}
+
+static bool answer_about_options(const char *verb, const char *word, const struct verb_option *options,
+                                 size_t option_count)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        print_help(verb, options, option_count);
+    else if (strcmp(word, "--help=words") == 0)
+        print_option_words(options, option_count);
+    else if (strcmp(word, "--help=manual") == 0)
+        print_option_manual(options, option_count);
+    else
+        return false;
+    return true;
 }
 
 static const struct verb_option *find_option(const struct verb_option *options, size_t option_count, const char *word,
@@ -85,8 +133,7 @@ int verb_options(const char *verb, int argc, char **argv, const struct verb_opti
             only_positional = true;
             continue;
         }
-        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-            print_help(verb, options, option_count);
+        if (answer_about_options(verb, word, options, option_count)) {
             *ret_done = true;
             return 0;
         }

@@ -1,4 +1,6 @@
 /* One function per verb; the rows are in main.c. */
 #pragma once
 
+int verb_completion(int argc, char **argv);
+int verb_manual(int argc, char **argv);
 int verb_version(int argc, char **argv);
