@@ -30,3 +30,13 @@
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
 #define LIMIT_HOST_CHANGES 10000u          /* journal of host changes not undone yet */
 #define LIMIT_LATENCY_RUNS 200u
+
+/* HTTP (api/): what one client may hold. */
+#define LIMIT_HTTP_HEADER_BYTES (64u << 10)
+#define LIMIT_HTTP_HEADERS 100u
+#define LIMIT_HTTP_PARAMETERS 64u /* of the query */
+#define LIMIT_HTTP_CONNECTIONS 1024u
+#define LIMIT_HTTP_BACKLOG 256
+#define LIMIT_HTTP_REQUEST_MS 30000u       /* from the first byte of a request to its last */
+#define LIMIT_HTTP_IDLE_S 120u             /* between two requests; and without progress while writing */
+#define LIMIT_HTTP_STREAM_BYTES (4u << 20) /* waiting for a client that reads too slowly */
