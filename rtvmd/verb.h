@@ -21,8 +21,8 @@ extern const size_t VERB_COUNT;
 int verb_fail(const char *verb, const struct error *err);
 
 /* Command line options of a verb, table-driven: long and short names, one value each. Positional arguments are left in
- * argv[0..*ret_positional-1]. "--help" prints the table and the verb's row, "--help=words" and "--help=manual" the same for completion and
- * the manual page; ret_done is set then, and a verb must have done nothing before. */
+ * argv[0..*ret_positional-1]. "--help" prints the table and the verb's row, "--help=words" and "--help=manual" the same
+ * for completion and the manual page; ret_done is set then, and a verb must have done nothing before. */
 struct verb_option {
     char letter;       /* 0: none */
     const char *name;  /* without dashes */
