@@ -31,16 +31,14 @@ static const char *const SQL[] = {
     [STATEMENT_CLAIM_PAGES_DROP] = "DELETE FROM claim_pages WHERE uid = ?1",
     [STATEMENT_PLACEMENT_PUT] = "INSERT OR REPLACE INTO last_placement (owner, placement) VALUES (?1, ?2)",
     [STATEMENT_PLACEMENT_DROP] = "DELETE FROM last_placement WHERE owner = ?1",
-    [STATEMENT_JOURNAL_PUT] = "INSERT OR REPLACE INTO host_change (id, path, old_value, new_value, owner, boot_id, "
-                              "made_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_JOURNAL_PUT] = "INSERT OR REPLACE INTO host_change VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_JOURNAL_DROP] = "DELETE FROM host_change WHERE id = ?1",
     [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO value (key, value) VALUES (?1, ?2)",
     [STATEMENT_VALUE_DROP] = "DELETE FROM value WHERE key = ?1",
-    [STATEMENT_RUN_PUT] = "INSERT OR REPLACE INTO latency_run (number, name, json) VALUES "
-                          "((SELECT coalesce(max(number), 0) + 1 FROM latency_run), ?1, ?2)",
+    [STATEMENT_RUN_PUT] = "INSERT OR REPLACE INTO latency_run (name, json) VALUES (?1, ?2)",
     [STATEMENT_RUN_DROP] = "DELETE FROM latency_run WHERE name = ?1",
-    [STATEMENT_RUN_TRIM] = "DELETE FROM latency_run WHERE number NOT IN "
-                           "(SELECT number FROM latency_run ORDER BY number DESC LIMIT ?1)",
+    [STATEMENT_RUN_TRIM] =
+        "DELETE FROM latency_run WHERE number NOT IN (SELECT number FROM latency_run ORDER BY number DESC LIMIT ?1)",
 };
 _Static_assert(ARRAY_SIZE(SQL) == STATEMENT_COUNT, "every statement has its text");
 

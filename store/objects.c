@@ -116,24 +116,24 @@ static void set_version(json_t *object, uint64_t version)
 }
 
 /* An object that cannot be put anywhere is a mistake of ours, not of a user: api/ and spec/ have checked it. */
-static int locate(struct store *store, const json_t *object, struct table **ret_table, char **ret_key,
-                  struct error *err)
+static struct table *locate(struct store *store, const json_t *object, char **ret_key, struct error *err)
 {
     const char *kind = json_text_at(object, "kind", "");
     const char *name = json_text_at(object, "metadata.name", "");
-    if (!kind[0] || !name[0])
-        return fail(err, ERROR_INVALID, "metadata.name: an object needs kind and metadata.name; add them");
-    *ret_table = kind_get(store, kind);
+    if (!kind[0] || !name[0]) {
+        fail(err, ERROR_INVALID, "metadata.name: an object needs kind and metadata.name; add them");
+        return NULL;
+    }
     *ret_key = object_key(json_text_at(object, "metadata.namespace", ""), name);
-    return 0;
+    return kind_get(store, kind);
 }
 
 int store_create(struct store *store, json_t *object, json_t **ret_stored, struct error *err)
 {
     auto_json *owned = object;
-    struct table *table;
     auto_free char *key = NULL;
-    if (locate(store, object, &table, &key, err))
+    struct table *table = locate(store, object, &key, err);
+    if (!table)
         return -1;
     if (table_get(table, key)) {
         auto_free char *resource = resource_name(object);
@@ -180,9 +180,9 @@ int store_update(struct store *store, json_t *object, bool bump_generation, json
     static const char *const OWNED[] = {"metadata.uid", "metadata.creationTimestamp", "metadata.generation",
                                         "metadata.resourceVersion"};
     auto_json *owned = object;
-    struct table *table;
     auto_free char *key = NULL;
-    if (locate(store, object, &table, &key, err))
+    struct table *table = locate(store, object, &key, err);
+    if (!table)
         return -1;
     json_t *stored = table_get(table, key);
     if (!stored) {
