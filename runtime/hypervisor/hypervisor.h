@@ -59,6 +59,10 @@ int hypervisor_facts(struct hypervisor *hypervisor, struct hypervisor_facts *ret
 /* [blocks] All our domains; *ret_domains is a heap array the caller frees. */
 int hypervisor_observe(struct hypervisor *hypervisor, struct observed_domain **ret_domains, size_t *ret_count,
                        struct error *err);
+/* [blocks] One of them by the name of the domain: right after a start, when the PID is wanted and a thousand others are
+ * not. Not there, or not ours: success with DOMAIN_ABSENT. */
+int hypervisor_observe_one(struct hypervisor *hypervisor, const char *name, struct observed_domain *ret_domain,
+                           struct error *err);
 
 /* [blocks] The name is NAMESPACE_NAME. start: defines (replacing an inactive definition of ours) and starts, paused if
  * asked. resume after. shutdown: ACPI power button. destroy: at once; a domain that is already gone is success.
