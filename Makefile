@@ -63,7 +63,7 @@ all: $(PROGRAM) ## Build $(BUILD)/rtvmd (the default)
 $(PROGRAM): $(OBJ)/rtvmd/main.o $(STATIC_OBJECTS) $(LIBRARY)
 	$(link)
 
-$(LIBRARY): $(LIB_OBJECTS)
+$(LIBRARY): $(LIB_OBJECTS) $(OBJ)/linked.o
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -71,6 +71,12 @@ $(OBJ)/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(OUR_CFLAGS) $(PACKAGE_CFLAGS) $(CFLAGS) $(SANITIZER) -MMD -MP -c -o $@ $<
+
+$(OBJ)/linked.c: rtvmd/dist/linked.sh $(if $(STATIC),$(STATIC_LIBS)/built)
+	$(Q)mkdir -p $(@D)
+	$(Q)rtvmd/dist/linked.sh c $(if $(STATIC),$(STATIC_LIBS)) >$@
+$(OBJ)/linked.o: $(OBJ)/linked.c
+	$(Q)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(SANITIZER) -c -o $@ $<
 
 # A test program includes the .c it tests; the archive gives it everything else.
 $(BUILD)/tests/unit/%: $(OBJ)/tests/unit/%.o $(LIBRARY)

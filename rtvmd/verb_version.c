@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "rtvmd/base/json.h"
+#include "rtvmd/linked.h"
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
 #include "rtvmd/version.h"
@@ -24,6 +25,11 @@ int verb_version(int argc, char **argv)
         return 0;
     }
     auto_json *report = json_pack("{s:s, s:s}", "version", RTVMD_VERSION, "kubevirt", RTVMD_KUBEVIRT_VERSION);
+    json_t *libraries = json_array();
+    for (const struct linked_library *l = LINKED; l->name; l++)
+        json_array_append_new(
+            libraries, json_pack("{s:s, s:s, s:s}", "name", l->name, "version", l->version, "license", l->license));
+    json_object_set_new(report, "libraries", libraries);
     auto_text out = {0};
     json_write_pretty(report, &out);
     fputs(text_cstr(&out), stdout);
