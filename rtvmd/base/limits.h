@@ -14,6 +14,8 @@
 #define LIMIT_VM_INTERFACES 256u
 #define LIMIT_VM_IOTHREADS 64u
 #define LIMIT_CLOUD_INIT_INLINE_BYTES 2048u /* KubeVirt: user data or network data written in the manifest */
+#define LIMIT_FIFO_PRIORITY 98u             /* 99 is what the kernel's own migration and watchdog threads run at */
+#define LIMIT_LATENCY_GATE_NS 1000000000u   /* a gate wider than a second gates nothing */
 #define LIMIT_CAUSES 1000u                  /* causes kept per object; KubeVirt prints ten */
 
 /* Host. CPUs are bounded by CPUSET_MAX. */

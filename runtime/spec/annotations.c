@@ -1,0 +1,148 @@
+#include "runtime/spec/annotations.h"
+
+#include <string.h>
+
+static int one_of(const char *value, const char *const words[], size_t count, unsigned *ret_index, struct error *err)
+{
+    auto_text choices = {0};
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *ret_index = i;
+            return 0;
+        }
+        text_printf(&choices, "%s%s", i ? ", " : "", words[i]);
+    }
+    return fail(err, ERROR_INVALID, "'%s' is not one of %s", value, text_cstr(&choices));
+}
+
+/* The words stand in the order of the enumerations in vm_spec.h. */
+static int apply_smt_policy(const char *value, struct vm_spec *spec, struct error *err)
+{
+    static const char *const WORDS[] = {"prefer", "require", "isolate"};
+    unsigned index = 0;
+    if (one_of(value, WORDS, ARRAY_SIZE(WORDS), &index, err) < 0)
+        return -1;
+    spec->smt_policy = (enum vm_smt_policy)index;
+    return 0;
+}
+
+static int apply_emulator_policy(const char *value, struct vm_spec *spec, struct error *err)
+{
+    static const char *const WORDS[] = {"housekeeping", "dedicated", "sibling"};
+    unsigned index = 0;
+    if (one_of(value, WORDS, ARRAY_SIZE(WORDS), &index, err) < 0)
+        return -1;
+    spec->emulator_policy = (enum vm_emulator_policy)index;
+    return 0;
+}
+
+static int apply_numa_policy(const char *value, struct vm_spec *spec, struct error *err)
+{
+    static const char *const WORDS[] = {"strict", "prefer", "spread"};
+    unsigned index = 0;
+    if (one_of(value, WORDS, ARRAY_SIZE(WORDS), &index, err) < 0)
+        return -1;
+    spec->numa_policy = (enum vm_numa_policy)index;
+    return 0;
+}
+
+static int apply_host_tuning(const char *value, struct vm_spec *spec, struct error *err)
+{
+    static const char *const WORDS[] = {"none", "safe", "full"};
+    unsigned index = 0;
+    if (one_of(value, WORDS, ARRAY_SIZE(WORDS), &index, err) < 0)
+        return -1;
+    spec->host_tuning = (enum vm_host_tuning)index;
+    return 0;
+}
+
+static int apply_fifo_priority(const char *value, struct vm_spec *spec, struct error *err)
+{
+    uint64_t priority;
+    if (!text_to_u64(value, &priority) || priority < 1 || priority > LIMIT_FIFO_PRIORITY)
+        return fail(err, ERROR_INVALID,
+                    "'%s' is not a whole number from 1 to %u (99 belongs to the kernel's own threads)", value,
+                    LIMIT_FIFO_PRIORITY);
+    spec->fifo_priority = (unsigned)priority;
+    return 0;
+}
+
+static int apply_cpus(const char *value, struct vm_spec *spec, struct error *err)
+{
+    struct cpuset cpus;
+    if (cpuset_parse(value, &cpus, err) < 0)
+        return error_prefix(err, "'%s' is not a list of host CPUs like 4-7,12", value);
+    if (cpuset_is_empty(&cpus))
+        return fail(err, ERROR_INVALID, "'%s' names no host CPU; write a list like 4-7,12", value);
+    spec->wanted_cpus = cpus;
+    return 0;
+}
+
+static int apply_latency_gate(const char *value, struct vm_spec *spec, struct error *err)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ns;
+    } UNITS[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+    size_t digits = strspn(value, "0123456789");
+    auto_free char *number = must_strndup(value, digits);
+    uint64_t count;
+    for (size_t i = 0; i < ARRAY_SIZE(UNITS); i++) {
+        if (strcmp(value + digits, UNITS[i].unit) != 0 || !text_to_u64(number, &count))
+            continue;
+        uint64_t ns;
+        if (count > 0 && !__builtin_mul_overflow(count, UNITS[i].ns, &ns) && ns <= LIMIT_LATENCY_GATE_NS) {
+            spec->latency_gate_ns = ns;
+            return 0;
+        }
+    }
+    return fail(err, ERROR_INVALID, "'%s' is not a time from 1ns to 1s, written like 40us", value);
+}
+
+static int apply_memfd(const char *value, struct vm_spec *spec, struct error *err)
+{
+    (void)err; /* as KubeVirt: only the exact word switches it off */
+    spec->memfd = strcmp(value, "false") != 0;
+    return 0;
+}
+
+static int apply_even_parity(const char *value, struct vm_spec *spec, struct error *err)
+{
+    (void)value; /* its presence counts */
+    (void)err;
+    spec->emulator_even_parity = true;
+    return 0;
+}
+
+static const struct annotation ANNOTATIONS[] = {
+    {"rtvmd.io/smt-policy", apply_smt_policy, "prefer|require|isolate",
+     "what runs on the hyper-thread siblings of this VM's exclusive CPUs: whole cores preferred, whole cores or a "
+     "refusal, or siblings kept idle"},
+    {"rtvmd.io/emulator-policy", apply_emulator_policy, "housekeeping|dedicated|sibling",
+     "where QEMU's own threads run: on the housekeeping CPUs, on a CPU of their own, or on a sibling of a vCPU"},
+    {"rtvmd.io/numa-policy", apply_numa_policy, "strict|prefer|spread",
+     "all on one host node or a refusal, one node when it fits, or spread over nodes"},
+    {"rtvmd.io/fifo-priority", apply_fifo_priority, "1..98", "SCHED_FIFO priority of real-time vCPUs; 1 when not said"},
+    {"rtvmd.io/cpus", apply_cpus, "CPU list", "the host CPUs this VM's exclusive CPUs are taken from"},
+    {"rtvmd.io/host-tuning", apply_host_tuning, "none|safe|full",
+     "which host knobs may be turned while the VM runs; they are put back afterwards"},
+    {"rtvmd.io/latency-gate", apply_latency_gate, "time like 40us",
+     "the largest gap the latency probe may measure before the VM counts as ready"},
+    {"kubevirt.io/memfd", apply_memfd, "false", "\"false\": huge pages are backed by files instead of memfd"},
+    {"alpha.kubevirt.io/EmulatorThreadCompleteToEvenParity", apply_even_parity, "any",
+     "an isolated emulator thread takes a second CPU when that makes the VM's number of CPUs even"},
+};
+
+const struct annotation *annotation_table(size_t *ret_count)
+{
+    *ret_count = ARRAY_SIZE(ANNOTATIONS);
+    return ANNOTATIONS;
+}
+
+int annotation_apply(const char *key, const char *value, struct vm_spec *spec, struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ANNOTATIONS); i++)
+        if (strcmp(key, ANNOTATIONS[i].key) == 0)
+            return ANNOTATIONS[i].apply(value, spec, err);
+    return 0;
+}
