@@ -16,7 +16,7 @@ enum prove_role {
 const char *prove_role_text(enum prove_role role);
 
 struct prove_thread {
-    int tid;
+    int tid; /* 0: a vCPU or IO thread that should be there and is not */
     char name[32];
     enum prove_role role;
     int index; /* vCPU or iothread number; -1 */
@@ -27,6 +27,7 @@ struct prove_thread {
     int policy;
     int wanted_priority;
     int priority;
+    uint64_t start_ticks; /* since boot; with the tid it names the thread for good */
     bool ok;
     char because[200]; /* when not ok */
 };
@@ -53,13 +54,20 @@ struct proof {
 void proof_finish(struct proof *proof);
 #define auto_proof __attribute__((cleanup(proof_finish))) struct proof
 
-/* Reads /proc/PID/task, the helper kernel threads of the VM (kvm-pit/PID, vhost-PID, kvm-nx-lpage-re*), status and
- * numa_maps. want_locked: memory was asked to be locked. A process that is gone: ERROR_NOT_FOUND. */
+/* Reads /proc/PID/task, the helper kernel threads of the VM (kvm-pit/PID, vhost-PID, kvm-nx-lpage-re*), status, maps
+ * and numa_maps. want_locked: memory was asked to be locked; then everything resident must be covered by VmLck, and
+ * guest memory too (huge pages are locked by nature and never counted there). A process that is gone, or has no vCPU
+ * thread (its number is somebody else's by now): ERROR_NOT_FOUND. */
 int prove_vm(const char *root, int pid, const struct placement *placement, const struct vm_spec *spec, bool want_locked,
              struct proof *ret_proof, struct error *err);
-/* Puts drifted threads back (affinity, policy) on the live machine. Returns how many were repaired; what could not be
- * is in err of the last failure (-1). */
+/* Puts drifted threads back (affinity, policy) on the live machine; a thread that is no longer the one looked at is
+ * left alone. Memory cannot be put back. Returns how many were repaired, or -1 when any could not be (the last one is
+ * in err). */
 int prove_repair(const struct proof *proof, struct error *err);
-/* [{name,tid,role,…}], and the table a person reads. */
+/* {"ok","pid","driftCount","threads":[{"name","tid","role","index","cpus","wantedCpus","lastCpu","policy","priority",
+ * "wantedPolicy","wantedPriority","ok","because"}],"memory":{"lockedBytes","wantedLockedBytes","hugepageBytes",
+ * "wantedHugepageBytes","nodes","wantedNodes","ok","because"}}: CPU and node sets as text ("0-3"), policies as words.
+ */
 json_t *proof_to_json(const struct proof *proof);
-void proof_write_table(const struct proof *proof, struct text *out);
+/* The table a person reads, from that JSON. */
+void proof_write_table(const json_t *proof, struct text *out);
