@@ -1,0 +1,28 @@
+/* runtime/worker: a few threads for what blocks (libvirt, images, /proc). Jobs are taken in order; results come back
+ * to the loop thread through one eventfd. Which jobs may run side by side is decided by whoever submits them.
+ *
+ * A job owns everything it touches while it runs: no store, no runtime, only plain values. */
+#pragma once
+
+#include "rtvmd/base/cpuset.h"
+#include "rtvmd/base/loop.h"
+
+struct worker_pool;
+
+struct worker_job {
+    /* On a worker thread. */
+    void (*run)(struct worker_job *job);
+    /* On the loop thread; frees the job. canceled: the pool ends, nothing may be done but free; run may not have been
+     * called. */
+    void (*done)(struct worker_job *job, bool canceled);
+    struct worker_job *next; /* of the pool */
+};
+
+/* Threads are SCHED_OTHER and stay on `cpus` (empty: wherever the process may run). No threads at all: jobs run on the
+ * loop thread, one per round (tests that must be repeatable). */
+struct worker_pool *worker_pool_new(struct loop *loop, unsigned threads, const struct cpuset *cpus);
+/* Waits for jobs in hand, drops the others. NULL is fine. */
+void worker_pool_free(struct worker_pool *pool);
+void worker_submit(struct worker_pool *pool, struct worker_job *job);
+/* Submitted and not done. */
+size_t worker_pending(const struct worker_pool *pool);
