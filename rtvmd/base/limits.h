@@ -22,6 +22,7 @@
 #define LIMIT_HOST_NODES 128u
 #define LIMIT_HOST_PAGE_SIZES 8u
 #define LIMIT_SYSFILE_BYTES (1u << 20)
+#define LIMIT_XML_BYTES (8u << 20) /* one answer of libvirt: about one MiB for a large host; libxml2 stops at 10 MB */
 
 /* Object names: Kubernetes. */
 #define LIMIT_NAME_BYTES 253u
