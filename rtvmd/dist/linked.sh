@@ -13,7 +13,7 @@ libraries="libvirt libvirt-dev LGPL-2.1-or-later
 libxml2 libxml2-dev MIT
 libyaml libyaml-dev MIT
 sqlite3 libsqlite3-dev blessing
-mbedtls libmbedtls-dev Apache-2.0
+mbedtls libmbedtls-dev Apache-2.0 OR GPL-2.0-or-later
 libnuma libnuma-dev LGPL-2.1-only
 libevent libevent-dev BSD-3-Clause
 jansson libjansson-dev MIT

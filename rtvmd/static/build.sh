@@ -76,7 +76,7 @@ echo "static: building libvirt's client" >&2
     mkdir -p "$work/prefix/include/libvirt"
     cp "$work"/libvirt/include/libvirt/*.h "$work/build"/include/libvirt/*.h "$work/prefix/include/libvirt/"
 )
-rm -rf "$out/lib" "$out/include"
+rm -rf "${out:?}/lib" "$out/include"
 mkdir -p "$out/lib"
 cp "$work"/prefix/lib/*.a "$out/lib/"
 cp -r "$work/prefix/include" "$out/include"
