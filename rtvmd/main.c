@@ -8,7 +8,8 @@
 /* To add a verb: one row here, one function in verbs.h, one file verb_NAME.c. */
 const struct verb VERBS[] = {
     {"completion", verb_completion, "bash|zsh", "Print a completion script for a shell", "Other"},
-    {"manual", verb_manual, "rtvmd", "Print a manual page, made from the tables the program runs on", "Other"},
+    {"manual", verb_manual, "rtvmd|rtvmd.yaml|sample", "Print a manual page, made from the tables the program runs on",
+     "Other"},
     {"version", verb_version, "[-o json]", "Print the version and what the binary was built with", "Other"},
 };
 const size_t VERB_COUNT = ARRAY_SIZE(VERBS);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rtvmd/config.h"
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
 #include "rtvmd/version.h"
@@ -38,11 +39,33 @@ static void print_program_page(void)
          ".Sh SEE ALSO\n.Xr virsh 1 ,\n.Xr sched 7");
 }
 
+static void print_config_page(void)
+{
+    puts(".Dd $Mdocdate$\n.Dt RTVMD.YAML 5\n.Os rtvmd " RTVMD_VERSION "\n.Sh NAME\n.Nm rtvmd.yaml\n"
+         ".Nd configuration of the rtvmd daemon\n.Sh DESCRIPTION\n"
+         "A YAML document of nested options, read by\n.Ic rtvmd serve --config .\n"
+         "An unknown option ends the start, naming it. On SIGHUP what can change while running is read again.\n"
+         ".Sh OPTIONS");
+    auto_text options = {0};
+    config_write_manual(&options);
+    fputs(text_cstr(&options), stdout);
+    puts(".Sh FILES\n.Pa /etc/rtvmd/rtvmd.yaml\n.Sh SEE ALSO\n.Xr rtvmd 8");
+}
+
+static void print_config_sample(void)
+{
+    auto_text sample = {0};
+    config_write_sample(&sample);
+    fputs(text_cstr(&sample), stdout);
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
 } PAGES[] = {
     {"rtvmd", print_program_page},
+    {"rtvmd.yaml", print_config_page},
+    {"sample", print_config_sample},
 };
 
 int verb_manual(int argc, char **argv)
@@ -60,6 +83,7 @@ int verb_manual(int argc, char **argv)
             return 0;
         }
     }
-    fail(&err, ERROR_BAD_REQUEST, "no such page; there is:%s", " rtvmd");
+    fail(&err, ERROR_BAD_REQUEST,
+         "no such page; there are rtvmd, rtvmd.yaml, and sample (the documented configuration file)");
     return verb_fail("manual", &err);
 }
