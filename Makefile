@@ -5,6 +5,7 @@
 
 BUILD ?= build
 PREFIX ?= /usr/local
+OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 LAYERS := rtvmd/base hostprobe store runtime api rtvmd
 PACKAGES := libvirt libvirt-qemu yaml-0.1 sqlite3 jansson libxml-2.0 libisofs-1 libarchive numa libevent_core libevent_extra libseccomp
@@ -85,6 +86,26 @@ $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(LIBRARY)
 	$(link)
 $(BUILD)/tests/scenario/%: $(OBJ)/tests/scenario/%.o $(FAKES) $(LIBRARY)
 	$(link)
+
+# The probe guest: a bare-metal 32-bit program, assembled into a raw disk image that probe_image.c embeds. It has its
+# own flags: no library, no hardening that needs one, nothing of CFLAGS or SANITIZE.
+GUEST := runtime/latency/guest
+GUEST_OBJECTS := $(patsubst %,$(OBJ)/%.o,$(wildcard $(GUEST)/*.S $(GUEST)/*.c))
+GUEST_CFLAGS := -m32 -march=i686 -Os -std=gnu17 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+	-fcf-protection=none -fno-asynchronous-unwind-tables -mgeneral-regs-only -I. $(WARN)
+PROBE_IMAGE := $(OBJ)/$(GUEST)/probe.img
+
+$(OBJ)/$(GUEST)/%.o: $(GUEST)/%
+	$(call say,GUEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) $(if $(WERROR),-Werror) -MMD -MP -c -o $@ $<
+$(OBJ)/$(GUEST)/probe.elf: $(GUEST)/guest.ld $(GUEST_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(LD) -m elf_i386 -T $^ -o $@
+$(PROBE_IMAGE): $(OBJ)/$(GUEST)/probe.elf
+	$(Q)$(OBJCOPY) -O binary --gap-fill 0 -j .boot -j .program $< $@
+$(OBJ)/runtime/latency/probe_image.o: $(PROBE_IMAGE)
+$(OBJ)/runtime/latency/probe_image.o: OUR_CFLAGS += -Wa,-I$(OBJ)/$(GUEST)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 

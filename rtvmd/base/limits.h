@@ -43,3 +43,5 @@
 #define LIMIT_HTTP_REQUEST_MS 30000u       /* from the first byte of a request to its last */
 #define LIMIT_HTTP_IDLE_S 120u             /* between two requests; and without progress while writing */
 #define LIMIT_HTTP_STREAM_BYTES (4u << 20) /* waiting for a client that reads too slowly */
+/* The probe guest's serial port. */
+#define LIMIT_PROBE_LINE_BYTES 1000u
