@@ -18,7 +18,7 @@ struct host_cpu {
     bool online;  /* only online CPUs have a place in the topology */
     bool isolated;
     bool nohz_full;
-    int node;    /* -1: unknown or none */
+    int node;    /* where its local memory is; -1: unknown or none */
     int package; /* physical_package_id; -1 unknown */
     int die;     /* -1 unknown */
     int core;    /* core_id as the kernel numbers it: unique only within package (and die) */
@@ -46,11 +46,14 @@ struct host_node {
 struct host {
     unsigned cpu_limit; /* cpu[] is used below this */
     struct host_cpu cpu[CPUSET_MAX];
-    struct cpuset online;
+    struct cpuset online;   /* and ours: what the cgroup above us withholds is neither here nor in cpu[] */
     struct cpuset isolated; /* what the kernel says, isolcpus or isolated partitions */
     struct cpuset nohz_full;
+    struct cpuset withheld; /* online CPUs that the cgroup above us does not give */
 
-    unsigned node_count; /* ordered by id; CPU-less and memory-less nodes included; at least one when memory is known */
+    /* Ordered by id, at least one. CPU-less and memory-less nodes are included; those that have neither, overlap a node
+     * before them (a firmware bug), hold a GPU's memory, or are withheld by the cgroup above us are not. */
+    unsigned node_count;
     struct host_node node[LIMIT_HOST_NODES];
     uint64_t memory_bytes;
     unsigned hugetlbfs_count; /* page sizes that have a hugetlbfs mounted */
@@ -71,7 +74,9 @@ struct host {
     enum host_answer locking_works; /* guest memory can be locked: memlock limit or capability */
     char locking_because[160];
     enum host_answer virtualized; /* we are a guest ourselves */
-    char libvirt_version[32];     /* "" unknown; filled by whoever talks to libvirt */
+    struct cpuset usable_cpus;    /* what libnuma says this very process may use; empty: not asked */
+    struct cpuset usable_nodes;
+    char libvirt_version[32]; /* "" unknown; filled by whoever talks to libvirt */
     char qemu_version[32];
 };
 
@@ -88,7 +93,8 @@ void host_try(struct host *host);
  * nodes[{id,cpus,memoryBytes,distances,hugepages[{sizeBytes,total,free}]}], … */
 json_t *host_to_json(const struct host *host);
 int host_from_json(const json_t *snapshot, struct host *ret_host, struct error *err);
-/* --host: NULL is the live machine (probed and tried), a folder is a recorded tree, a file is a snapshot. */
+/* --host: NULL is the live machine (probed and tried), a folder is a recorded tree (it, or its only subfolder, holds
+ * sys/), a file is a snapshot. */
 int host_load(const char *file_or_folder, struct host *ret_host, struct error *err);
 
 /* Index into host.node of a node id, or -1. */

@@ -7,6 +7,8 @@
 
 /* To add a verb: one row here, one function in verbs.h, one file verb_NAME.c. */
 const struct verb VERBS[] = {
+    {"host", verb_host, "[-o json|wide] [--host FILE|DIR]",
+     "Show what this machine has: CPUs, memory nodes, huge pages, kernel, KVM", "Host"},
     {"completion", verb_completion, "bash|zsh", "Print a completion script for a shell", "Other"},
     {"manual", verb_manual, "rtvmd|rtvmd.yaml|sample", "Print a manual page, made from the tables the program runs on",
      "Other"},

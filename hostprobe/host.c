@@ -1,0 +1,117 @@
+/* The front door: probe, load, and the two questions everybody asks of a host. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "hostprobe/probe.h"
+#include "rtvmd/base/file.h"
+
+int host_probe(const char *root, struct host *ret_host, struct error *err)
+{
+    struct files files = {.root = root && strcmp(root, "/") != 0 ? root : ""};
+    struct allowance allowance;
+    memset(ret_host, 0, sizeof *ret_host);
+    allowance_read(&files, &allowance);
+    topology_read(&files, &allowance, ret_host);
+    if (cpuset_is_empty(&ret_host->online))
+        return fail(err, ERROR_INVALID,
+                    "%s: no CPU is listed under sys/devices/system/cpu or proc/cpuinfo; is this a "
+                    "recorded /sys and /proc tree?",
+                    files.root[0] ? files.root : "this machine");
+    memory_read(&files, &allowance, ret_host);
+    kernel_read(&files, ret_host);
+    return 0;
+}
+
+void host_try(struct host *host)
+{
+    kvm_try(host);
+    fifo_try(host);
+    locking_try(host);
+    live_read(host);
+}
+
+static bool holds_tree(const char *folder)
+{
+    struct stat status;
+    auto_free char *sys = must_format("%s/sys", folder);
+    auto_free char *proc = must_format("%s/proc", folder);
+    return (stat(sys, &status) == 0 && S_ISDIR(status.st_mode)) ||
+           (stat(proc, &status) == 0 && S_ISDIR(status.st_mode));
+}
+
+/* The folder itself or, as archives unpack, the only folder in it. */
+static char *tree_root(const char *folder)
+{
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    char *root = must_strndup(folder, length);
+    if (holds_tree(root))
+        return root;
+    struct dirent **entries = NULL;
+    int count = scandir(root, &entries, NULL, NULL);
+    char *only = NULL;
+    int candidates = 0;
+    for (int i = 0; i < count; i++) {
+        auto_free char *inner = must_format("%s/%s", root, entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.' && holds_tree(inner) && candidates++ == 0)
+            only = take(inner);
+        free(entries[i]);
+    }
+    free(entries);
+    if (candidates != 1) {
+        free(only);
+        return root;
+    }
+    free(root);
+    return only;
+}
+
+static int load_snapshot(const char *path, struct host *ret_host, struct error *err)
+{
+    auto_text text = {0};
+    if (file_read(NULL, path, LIMIT_SNAPSHOT_BYTES, &text, err) < 0)
+        return -1;
+    auto_json *snapshot = json_from_text(text_cstr(&text), text.length, err);
+    if (!snapshot || host_from_json(snapshot, ret_host, err) < 0)
+        return error_prefix(err, "%s", path);
+    return 0;
+}
+
+int host_load(const char *file_or_folder, struct host *ret_host, struct error *err)
+{
+    if (!file_or_folder) {
+        if (host_probe(NULL, ret_host, err) < 0)
+            return -1;
+        host_try(ret_host);
+        return 0;
+    }
+    struct stat status;
+    if (stat(file_or_folder, &status) < 0)
+        return fail_errno(err, "host %s", file_or_folder);
+    if (!S_ISDIR(status.st_mode))
+        return load_snapshot(file_or_folder, ret_host, err);
+    auto_free char *root = tree_root(file_or_folder);
+    return host_probe(root, ret_host, err);
+}
+
+int host_node_index(const struct host *host, int node_id)
+{
+    for (unsigned i = 0; i < host->node_count; i++)
+        if (host->node[i].id == node_id)
+            return (int)i;
+    return -1;
+}
+
+struct cpuset host_housekeeping(const struct host *host, const struct cpuset *reserved)
+{
+    if (reserved && !cpuset_is_empty(reserved))
+        return *reserved;
+    struct cpuset left = cpuset_minus(&host->online, &host->isolated);
+    if (cpuset_intersects(&host->online, &host->isolated) && !cpuset_is_empty(&left))
+        return left;
+    int first = cpuset_next(&host->online, 0);
+    return first < 0 ? cpuset_of(0) : host->cpu[first].siblings;
+}
