@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
+
+#include "rtvmd/base/timestamp.h"
 
 /* Objects by kind, ordered by namespace and name. Stored objects are never changed in place: every write makes a new
  * JSON value, so that readers, the change log and the undo log may share the old one. */
@@ -141,11 +142,9 @@ int store_create(struct store *store, json_t *object, json_t **ret_stored, struc
                     json_text_at(object, "metadata.name", ""));
     }
     auto_free char *uid = uuid_new();
-    time_t now = (time_t)now_wall_s();
-    char created[32];
-    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    char created[TIMESTAMP_TEXT_MAX];
     json_put_at(object, "metadata.uid", json_string(uid));
-    json_put_at(object, "metadata.creationTimestamp", json_string(created));
+    json_put_at(object, "metadata.creationTimestamp", json_string(timestamp_format(now_wall_s(), created)));
     json_put_at(object, "metadata.generation", json_integer(1));
     set_version(object, ++store->version);
     if (commit_write(store, table, key, json_incref(object), NULL, store->version, err))
