@@ -7,12 +7,15 @@
 
 /* What is promised to other VMs already (and, for a VM that has one, its own earlier placement to be kept). */
 struct claimed_pages {
-    int node; /* id */
-    uint64_t page_bytes;
+    int node;            /* id */
+    uint64_t page_bytes; /* PLACE_ORDINARY_PAGE_BYTES: ordinary memory bound to this node, part of memory_bytes below */
     uint64_t pages;
+    const char *owner; /* NULL, or "namespace/name", for suggestions; borrowed */
 };
+#define PLACE_ORDINARY_PAGE_BYTES 4096u
 struct claims {
-    struct cpuset cpus; /* exclusive CPUs of others, parked siblings included */
+    struct cpuset cpus;          /* exclusive CPUs of others, parked siblings included */
+    struct cpuset realtime_cpus; /* the subset that runs real-time vCPUs: their siblings are used last */
     size_t page_count;
     struct claimed_pages *pages;  /* of others, summed or not */
     uint64_t memory_bytes;        /* ordinary memory promised to others: guests without huge pages, overheads */
@@ -50,6 +53,8 @@ struct placement {
     uint64_t hugepage_bytes;    /* without cells: guest memory of this page size from any node in memory_nodes */
     uint64_t ordinary_bytes;    /* ordinary memory this VM will need: guest without huge pages, plus overhead */
     struct cpuset memory_nodes; /* node ids guest memory is bound to; empty: unbound */
+    unsigned page_count;        /* what to claim, by node and page size; owner is NULL */
+    struct claimed_pages page[LIMIT_HOST_NODES];
 };
 
 struct place_reason {

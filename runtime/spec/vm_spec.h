@@ -82,7 +82,8 @@ enum vm_iothreads_policy { VM_IOTHREADS_UNSET, VM_IOTHREADS_SHARED, VM_IOTHREADS
 /* rtvmd.io/… annotations; the first value of each is the default. */
 enum vm_smt_policy { VM_SMT_PREFER, VM_SMT_REQUIRE, VM_SMT_ISOLATE };
 enum vm_emulator_policy { VM_EMULATOR_HOUSEKEEPING, VM_EMULATOR_DEDICATED, VM_EMULATOR_SIBLING };
-enum vm_numa_policy { VM_NUMA_STRICT, VM_NUMA_PREFER, VM_NUMA_SPREAD };
+/* prefer: the fewest nodes that hold the VM (what a cluster does); strict: one node or refused; spread: all it can. */
+enum vm_numa_policy { VM_NUMA_PREFER, VM_NUMA_STRICT, VM_NUMA_SPREAD };
 enum vm_host_tuning { VM_TUNING_NONE, VM_TUNING_SAFE, VM_TUNING_FULL };
 
 struct vm_spec {
@@ -166,7 +167,8 @@ struct vm_spec {
     enum vm_emulator_policy emulator_policy; /* isolateEmulatorThread makes it dedicated */
     enum vm_numa_policy numa_policy;
     unsigned fifo_priority;    /* 1 by default */
-    struct cpuset wanted_cpus; /* rtvmd.io/cpus; empty: free choice */
+    struct cpuset wanted_cpus;  /* rtvmd.io/cpus; empty: free choice */
+    struct cpuset shared_vcpus; /* rtvmd.io/shared-vcpus: float on housekeeping CPUs though cpus are dedicated */
     enum vm_host_tuning host_tuning;
     uint64_t latency_gate_ns; /* 0: none */
 };

@@ -1,0 +1,277 @@
+/* Rules about the host and the wishes of the VM, as a table: each either adds a reason (the VM is refused) or a warning
+ * (it is admitted, and told what will hurt). Hard for real time is what KubeVirt's nodes must have too: FIFO granted
+ * and real-time throttling off. Everything else that makes a host a bad real-time host is said, not refused. */
+#include "runtime/place/verdict.h"
+
+#include <stdlib.h>
+
+struct check_input {
+    const struct host *host;
+    const struct place_policy *policy;
+    const struct vm_spec *spec;
+    const struct demand *demand;
+};
+
+static void check_kvm(const struct check_input *in, struct decision *decision)
+{
+    if (in->host->kvm_works != HOST_NO)
+        return;
+    if (in->policy->emulation || in->policy->allow_emulation)
+        verdict_warn(decision, "the guest is emulated: KVM does not work here (%s); latency means little",
+                     in->host->kvm_because);
+    else
+        verdict_reason(decision, "NoKVM", -1, "KVM does not work: %s; fix it, or allow emulation (--emulation auto)",
+                       in->host->kvm_because);
+}
+
+static void check_throttling(const struct check_input *in, struct decision *decision)
+{
+    const struct host *host = in->host;
+    if (!in->demand->realtime || !host->has_rt_runtime || host->rt_runtime_us < 0)
+        return;
+    if (host->fair_server == HOST_YES)
+        verdict_warn(decision,
+                     "kernel.sched_rt_runtime_us is %lld; this kernel does not throttle by it any more, but set it to "
+                     "-1 for tools that look",
+                     (long long)host->rt_runtime_us);
+    else
+        verdict_reason(decision, "RealtimeThrottled", -1,
+                       "kernel.sched_rt_runtime_us is %lld: real-time vCPUs would be stopped for the rest of every "
+                       "period; set it to -1 (sysctl -w kernel.sched_rt_runtime_us=-1)",
+                       (long long)host->rt_runtime_us);
+}
+
+static void check_fifo(const struct check_input *in, struct decision *decision)
+{
+    if (in->demand->realtime && in->host->fifo_works == HOST_NO)
+        verdict_reason(decision, "FIFONotPermitted", -1, "SCHED_FIFO is refused on this host: %s",
+                       in->host->fifo_because);
+}
+
+static void check_rt_kernel(const struct check_input *in, struct decision *decision)
+{
+    if (in->demand->realtime && in->host->rt_kernel == HOST_NO)
+        verdict_warn(decision, "kernel %s is not PREEMPT_RT: latency is bounded only on average",
+                     in->host->kernel_release);
+}
+
+static void check_fair_server(const struct check_input *in, struct decision *decision)
+{
+    if (in->demand->realtime && in->host->fair_server == HOST_YES)
+        verdict_warn(decision,
+                     "the kernel's fair server may take up to 50 ms per second from a real-time vCPU whose CPU "
+                     "has other work; rtvmd tune turns it off on the VM's CPUs");
+}
+
+static void check_locking(const struct check_input *in, struct decision *decision)
+{
+    if (in->demand->realtime && in->host->locking_works == HOST_NO)
+        verdict_warn(decision, "guest memory cannot be locked: %s", in->host->locking_because);
+}
+
+static void check_clock(const struct check_input *in, struct decision *decision)
+{
+    const char *clock = in->host->clocksource;
+    if (in->demand->realtime && clock[0] && clock[0] != 't') /* "tsc" */
+        verdict_warn(decision, "the clock source is %s, not tsc: reading the clock is slow and jitters", clock);
+}
+
+static void check_mask(const struct check_input *in, struct decision *decision)
+{
+    const struct vm_spec *spec = in->spec;
+    if (spec->realtime && cpuset_is_empty(&spec->realtime_vcpus))
+        verdict_warn(decision, "the real-time mask enables no vCPU: the VM runs without real-time scheduling");
+    else if (in->demand->realtime && spec->vcpus > 1 && cpuset_count(&spec->realtime_vcpus) >= spec->vcpus)
+        verdict_warn(decision,
+                     "every vCPU is real-time: nothing is left for the guest's own housekeeping (mask \"1-%u\" "
+                     "would keep vCPU 0 for it)",
+                     spec->vcpus - 1);
+}
+
+static void check_hugetlbfs(const struct check_input *in, struct decision *decision)
+{
+    const struct host *host = in->host;
+    struct bytes_text size;
+    if (!in->demand->page_bytes || host->hugetlbfs_count == 0)
+        return;
+    for (unsigned i = 0; i < host->hugetlbfs_count; i++)
+        if (host->hugetlbfs_size_bytes[i] == in->demand->page_bytes)
+            return;
+    bytes_format(in->demand->page_bytes, &size);
+    verdict_reason(
+        decision, "HugetlbfsNotMounted", -1,
+        "no hugetlbfs with %s pages is mounted: mount -t hugetlbfs -o pagesize=%s none /dev/hugepages%s, then "
+        "restart libvirtd",
+        size.text, size.text, size.text);
+}
+
+static void (*const CHECKS[])(const struct check_input *in, struct decision *decision) = {
+    check_kvm,     check_throttling, check_fifo, check_rt_kernel, check_fair_server,
+    check_locking, check_clock,      check_mask, check_hugetlbfs,
+};
+
+void check_host(const struct host *host, const struct place_policy *policy, const struct vm_spec *spec,
+                const struct demand *demand, struct decision *decision)
+{
+    struct check_input in = {host, policy, spec, demand};
+    for (size_t i = 0; i < ARRAY_SIZE(CHECKS); i++)
+        CHECKS[i](&in, decision);
+}
+
+static unsigned widest_core(const struct board *board)
+{
+    unsigned widest = 1;
+    cpuset_foreach(cpu, &board->host->online)
+    {
+        struct cpuset threads = cpuset_and(&board->host->cpu[cpu].siblings, &board->host->online);
+        unsigned width = cpuset_count(&threads);
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+static void check_smt(const struct board *board, const struct demand *demand, struct decision *decision)
+{
+    unsigned width = widest_core(board);
+    if (demand->sibling && width == 1)
+        verdict_reason(decision, "NoSMT", -1,
+                       "rtvmd.io/emulator-policy sibling needs cores with two threads; this host has none (use "
+                       "dedicated)");
+    if (demand->smt == VM_SMT_REQUIRE && width == 1)
+        verdict_reason(decision, "NoSMT", -1,
+                       "rtvmd.io/smt-policy require needs cores with two threads; this host has none");
+    else if (demand->smt == VM_SMT_REQUIRE && demand->vcpus % width)
+        verdict_reason(decision, "SMTAlignment", -1,
+                       "rtvmd.io/smt-policy require fills whole cores of %u threads; %u vCPUs leave one half empty",
+                       width, demand->vcpus);
+    if (demand->smt == VM_SMT_REQUIRE && demand->sibling)
+        verdict_reason(decision, "SMTAlignment", -1,
+                       "rtvmd.io/smt-policy require leaves no sibling for rtvmd.io/emulator-policy sibling");
+}
+
+static void check_wanted(const struct board *board, const struct vm_spec *spec, struct decision *decision)
+{
+    struct cpuset_text *text = must_calloc(1, sizeof(*text));
+    struct cpuset offline = cpuset_minus(&spec->wanted_cpus, &board->host->online);
+    struct cpuset reserved = cpuset_and(&spec->wanted_cpus, &board->housekeeping);
+    struct cpuset taken = cpuset_and(&spec->wanted_cpus, &board->claims->cpus);
+    if (!cpuset_is_empty(&offline))
+        verdict_reason(decision, "WantedCPUsOffline", -1, "rtvmd.io/cpus names CPUs that are not online: %.200s",
+                       cpuset_format(&offline, text));
+    if (!cpuset_is_empty(&reserved))
+        verdict_reason(decision, "WantedCPUsReserved", -1, "rtvmd.io/cpus names housekeeping CPUs: %.200s",
+                       cpuset_format(&reserved, text));
+    cpuset_foreach(cpu, &taken)
+    {
+        const char *owner = board->claims->cpu_owner ? board->claims->cpu_owner[cpu] : NULL;
+        verdict_reason(decision, "WantedCPUsTaken", -1, "rtvmd.io/cpus names CPU %d, which %s%s has", cpu,
+                       owner ? "VM " : "another VM", owner ? owner : "");
+    }
+    free(text);
+}
+
+void check_wishes(const struct board *board, const struct vm_spec *spec, const struct demand *demand,
+                  struct decision *decision)
+{
+    if (demand->vcpus == 0)
+        return;
+    check_smt(board, demand, decision);
+    if (!cpuset_is_empty(&spec->wanted_cpus))
+        check_wanted(board, spec, decision);
+}
+
+/* vCPUs of a real-time mask whose core somebody else uses. */
+static struct cpuset shared_realtime(const struct board *board, const struct demand *demand,
+                                     const struct placement *placement)
+{
+    struct cpuset busy = cpuset_or(&board->claims->cpus, &board->housekeeping), shared = {0};
+    struct cpuset ours = cpuset_minus(&placement->exclusive, &placement->parked);
+    busy = cpuset_or(&busy, &ours);
+    cpuset_foreach(v, &placement->realtime_vcpus)
+    {
+        if ((unsigned)v >= placement->vcpu_count || placement->vcpu_cpu[v] < 0)
+            continue;
+        struct cpuset beside = cpuset_and(&board->host->cpu[placement->vcpu_cpu[v]].siblings, &busy);
+        unsigned first = (unsigned)v - (unsigned)v % demand->threads;
+        for (unsigned t = first; t < first + demand->threads && t < placement->vcpu_count; t++)
+            if (placement->vcpu_cpu[t] >= 0)
+                cpuset_remove(&beside, (unsigned)placement->vcpu_cpu[t]);
+        if (demand->sibling)
+            beside = cpuset_minus(&beside, &placement->emulator);
+        if (!cpuset_is_empty(&beside))
+            cpuset_add(&shared, (unsigned)v);
+    }
+    return shared;
+}
+
+static void warn_isolation(const struct board *board, const struct placement *placement, struct cpuset_text *text,
+                           struct decision *decision)
+{
+    struct cpuset unisolated = {0}, ticking = {0};
+    cpuset_foreach(v, &placement->realtime_vcpus)
+    {
+        int cpu = (unsigned)v < placement->vcpu_count ? placement->vcpu_cpu[v] : -1;
+        if (cpu >= 0 && !board->host->cpu[cpu].isolated)
+            cpuset_add(&unisolated, (unsigned)cpu);
+        if (cpu >= 0 && !board->host->cpu[cpu].nohz_full)
+            cpuset_add(&ticking, (unsigned)cpu);
+    }
+    if (!cpuset_is_empty(&unisolated))
+        verdict_warn(decision,
+                     "CPUs of real-time vCPUs are not isolated from the kernel's scheduler: %.150s (isolcpus)",
+                     cpuset_format(&unisolated, text));
+    else if (!cpuset_is_empty(&ticking))
+        verdict_warn(decision, "CPUs of real-time vCPUs take the timer tick: %.150s (nohz_full)",
+                     cpuset_format(&ticking, text));
+}
+
+static void warn_split_cores(const struct board *board, const struct demand *demand, const struct placement *placement,
+                             struct decision *decision)
+{
+    for (unsigned v = 0; demand->threads > 1 && v + demand->threads <= placement->vcpu_count; v += demand->threads)
+        for (unsigned t = 1; t < demand->threads; t++) {
+            int a = placement->vcpu_cpu[v], b = placement->vcpu_cpu[v + t];
+            if (a < 0 || b < 0 || cpuset_has(&board->host->cpu[a].siblings, (unsigned)b))
+                continue;
+            verdict_warn(decision,
+                         "guest cores have %u threads but the host has no whole cores for all of them: the "
+                         "guest's siblings are not siblings (vCPUs %u and %u are CPUs %d and %d)",
+                         demand->threads, v, v + t, a, b);
+            return;
+        }
+}
+
+static void warn_pages(const struct board *board, const struct placement *placement, struct decision *decision)
+{
+    for (unsigned n = 0; n < board->node_count && board->page_bytes; n++) {
+        const struct board_node *node = &board->node[n];
+        struct bytes_text size;
+        for (unsigned i = 0; i < placement->page_count; i++)
+            if (placement->page[i].node == node->id && node->pages_free < placement->page[i].pages &&
+                node->pages_free < node->pages_left)
+                verdict_warn(
+                    decision,
+                    "node %d: %llu pages of %s are unclaimed but the kernel has %llu free: something else uses "
+                    "huge pages there",
+                    node->id, (unsigned long long)node->pages_left, bytes_format(board->page_bytes, &size),
+                    (unsigned long long)node->pages_free);
+    }
+}
+
+void check_placement(const struct board *board, const struct vm_spec *spec, const struct demand *demand,
+                     struct decision *decision)
+{
+    const struct placement *placement = &decision->placement;
+    struct cpuset_text *text = must_calloc(1, sizeof(*text));
+    struct cpuset shared = shared_realtime(board, demand, placement);
+    if (!cpuset_is_empty(&shared) && demand->smt != VM_SMT_REQUIRE)
+        verdict_warn(decision,
+                     "real-time vCPUs %.100s share their core with other work; rtvmd.io/smt-policy: isolate would "
+                     "insist on whole cores",
+                     cpuset_format(&shared, text));
+    if (spec->realtime)
+        warn_isolation(board, placement, text, decision);
+    warn_split_cores(board, demand, placement, decision);
+    warn_pages(board, placement, decision);
+    free(text);
+}

@@ -1,0 +1,373 @@
+/* Choosing nodes. Fewest first (most first for numa-policy spread), so all sets of one node are tried, then of two, and
+ * the first size that works holds the answer. Sets that cannot hold the VM by plain counting are cut off before they
+ * are tried. Within a set the vCPUs are shared out by dynamic programming over the node tables.
+ *
+ * Own CPUs of the emulator and IO threads stay together on one node, in the set or outside, whenever one node can take
+ * them all; only then are they split.
+ * Memory per guest cell follows its vCPUs in whole pages (memory.c rounds): a node must hold at least the rounded-down
+ * share, never less than one page, and the set the whole.
+ * Efficiency cores are for vCPUs only when performance cores do not suffice, and kinds are mixed last.
+ * Without a guest NUMA mapping huge pages may come from other nodes than the CPUs, if all else fails. */
+#include "runtime/place/search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct search {
+    const struct board *board;
+    const struct demand *demand;
+    const struct tables *tables;
+    struct candidates *log;
+    unsigned usable_count;
+    unsigned usable[LIMIT_HOST_NODES]; /* board nodes with free CPUs */
+    bool remote_memory;
+    uint64_t most_pages_left;
+    unsigned tried;
+    bool cut;
+    /* the set being tried */
+    unsigned size;
+    unsigned chosen[LIMIT_HOST_NODES];
+    bool is_chosen[LIMIT_HOST_NODES];
+    /* the best so far */
+    struct cost best;
+    unsigned best_size;
+    unsigned best_chosen[LIMIT_HOST_NODES];
+    /* dynamic programming over nodes: layers of (vCPUs, extras) */
+    struct cost *now;
+    struct cost *next;
+};
+
+static uint64_t pages_left(const struct search *search, unsigned node)
+{
+    const struct board_node *of = &search->board->node[node];
+    return search->demand->page_bytes ? of->pages_left : of->ordinary_left_bytes / PLACE_ORDINARY_PAGE_BYTES;
+}
+
+/* Must this node hold pages for the vCPUs it gets? */
+static bool memory_is_local(const struct search *search)
+{
+    return search->demand->passthrough || (search->demand->page_bytes && !search->remote_memory);
+}
+
+static bool node_holds_share(const struct search *search, unsigned node, unsigned vcpus)
+{
+    const struct demand *demand = search->demand;
+    if (!demand->passthrough || vcpus == 0)
+        return true;
+    uint64_t share = demand->pages * vcpus / demand->vcpus;
+    return (share ? share : 1) <= pages_left(search, node);
+}
+
+static unsigned difference(unsigned a, unsigned b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static struct cost node_terms(const struct search *search, unsigned n, unsigned vcpus, unsigned extras)
+{
+    const struct cost_order *order = &search->tables->order;
+    const struct board_node *node = &search->board->node[n];
+    struct cost cost = cost_of(order, COST_WHOLE_NODE, node->whole && search->usable_count < 32);
+    if (vcpus == 0) {
+        unsigned nearest = 255;
+        for (unsigned i = 0; i < search->size; i++)
+            if (search->board->distance[n][search->chosen[i]] < nearest)
+                nearest = search->board->distance[n][search->chosen[i]];
+        return cost_plus(cost, cost_of(order, COST_DISTANCE, nearest));
+    }
+    unsigned total = search->demand->vcpus;
+    uint64_t left = pages_left(search, n), share = search->demand->pages * vcpus / total;
+    left = left > share ? left - share : 0;
+    if (search->most_pages_left)
+        left = left * 1000 / search->most_pages_left / search->size;
+    cost = cost_plus(cost, cost_of(order, COST_NODE_LEFT, node->free - vcpus - extras));
+    cost = cost_plus(cost, cost_of(order, COST_PAGES_LEFT, left));
+    return cost_plus(cost, cost_of(order, COST_IMBALANCE, difference(vcpus * search->size, total) / search->size));
+}
+
+static struct cost node_option(const struct search *search, unsigned n, unsigned vcpus, unsigned extras)
+{
+    if (vcpus + extras == 0)
+        return (struct cost){0};
+    struct cost cost = tables_node_cost(search->tables, n, vcpus, extras);
+    if (cost_is_infinite(cost) || !node_holds_share(search, n, vcpus))
+        return cost_infinite();
+    return cost_plus(cost, node_terms(search, n, vcpus, extras));
+}
+
+/* The vCPUs one node of the set may get: what the others cannot take, up to what leaves one guest core for each. */
+static void node_range(const struct search *search, unsigned n, unsigned *ret_low, unsigned *ret_high)
+{
+    const struct demand *demand = search->demand;
+    unsigned others = 0;
+    for (unsigned i = 0; i < search->size; i++)
+        if (search->chosen[i] != n)
+            others += search->board->node[search->chosen[i]].free;
+    unsigned low = demand->vcpus > others ? demand->vcpus - others : demand->threads;
+    unsigned high = demand->vcpus - demand->threads * (search->size - 1);
+    unsigned free = search->board->node[n].free;
+    if (low < demand->threads)
+        low = demand->threads;
+    low += (demand->threads - low % demand->threads) % demand->threads;
+    *ret_low = low;
+    *ret_high = high < free ? high : free;
+}
+
+/* extras move in steps: all together (step = extras), or one by one (step = 1). */
+struct layers {
+    unsigned step;
+    unsigned places; /* extras / step */
+};
+
+struct pick { /* how a state of a layer was reached */
+    uint16_t vcpus;
+    uint16_t places;
+};
+
+static size_t state_index(const struct search *search, const struct layers *layers, unsigned vcpus, unsigned places)
+{
+    (void)search;
+    return (size_t)vcpus * (layers->places + 1) + places;
+}
+
+static void extend(struct search *search, const struct layers *layers, unsigned n, struct pick *picks)
+{
+    const struct demand *demand = search->demand;
+    size_t states = state_index(search, layers, demand->vcpus + 1, 0);
+    for (size_t i = 0; i < states; i++)
+        search->next[i] = cost_infinite();
+    unsigned low = 0, high = 0, stride = 1;
+    if (search->is_chosen[n]) {
+        node_range(search, n, &low, &high);
+        stride = demand->threads;
+    }
+    for (unsigned dv = low; dv <= high; dv += stride)
+        for (unsigned dp = 0; dp <= layers->places; dp++) {
+            struct cost here = node_option(search, n, dv, dp * layers->step);
+            if (cost_is_infinite(here))
+                continue;
+            for (unsigned v = 0; v + dv <= demand->vcpus; v++)
+                for (unsigned p = 0; p + dp <= layers->places; p++) {
+                    struct cost before = search->now[state_index(search, layers, v, p)];
+                    size_t to = state_index(search, layers, v + dv, p + dp);
+                    if (cost_is_infinite(before) || !cost_less(cost_plus(before, here), search->next[to]))
+                        continue;
+                    search->next[to] = cost_plus(before, here);
+                    if (picks)
+                        picks[to] = (struct pick){(uint16_t)dv, (uint16_t)dp};
+                }
+        }
+    struct cost *swap = search->now;
+    search->now = search->next;
+    search->next = swap;
+}
+
+static struct cost set_distance(const struct search *search)
+{
+    unsigned sum = 0, pairs = 0;
+    for (unsigned i = 0; i < search->size; i++)
+        for (unsigned j = i + 1; j < search->size; j++, pairs++)
+            sum += search->board->distance[search->chosen[i]][search->chosen[j]];
+    return cost_of(&search->tables->order, COST_DISTANCE, pairs ? sum / pairs : 0);
+}
+
+/* Nodes that matter for the set: its own, and all others when extra CPUs may go there. picks is NULL, or one layer of
+ * states per node. */
+static struct cost run_layers(struct search *search, const struct layers *layers, struct pick *picks)
+{
+    size_t states = state_index(search, layers, search->demand->vcpus + 1, 0);
+    for (size_t i = 0; i < states; i++)
+        search->now[i] = cost_infinite();
+    search->now[0] = (struct cost){0};
+    for (unsigned i = 0; i < search->usable_count; i++) {
+        unsigned n = search->usable[i];
+        if (search->is_chosen[n] || layers->places)
+            extend(search, layers, n, picks ? picks + (size_t)i * states : NULL);
+    }
+    struct cost cost = search->now[states - 1];
+    return cost_is_infinite(cost) ? cost : cost_plus(cost, set_distance(search));
+}
+
+static struct layers layers_of(const struct demand *demand, bool together)
+{
+    if (demand->extras == 0)
+        return (struct layers){.step = 1, .places = 0};
+    return together ? (struct layers){demand->extras, 1} : (struct layers){1, demand->extras};
+}
+
+static struct cost try_set(struct search *search, struct layers *ret_layers)
+{
+    *ret_layers = layers_of(search->demand, true);
+    struct cost cost = run_layers(search, ret_layers, NULL);
+    if (!cost_is_infinite(cost) || search->demand->extras < 2)
+        return cost;
+    *ret_layers = layers_of(search->demand, false);
+    return run_layers(search, ret_layers, NULL);
+}
+
+static void log_candidate(struct search *search, struct cost cost)
+{
+    struct candidates *log = search->log;
+    if (!log)
+        return;
+    log->tried++;
+    if (log->count == CANDIDATES_MAX)
+        return;
+    struct candidate *candidate = &log->candidate[log->count++];
+    *candidate = (struct candidate){.node_count = search->size,
+                                    .feasible = !cost_is_infinite(cost),
+                                    .remote_memory = search->remote_memory,
+                                    .kinds = search->tables->kinds,
+                                    .cost = cost};
+    for (unsigned i = 0; i < search->size && i < ARRAY_SIZE(candidate->node); i++)
+        candidate->node[i] = (uint8_t)search->chosen[i];
+}
+
+static void consider_set(struct search *search)
+{
+    if (search->tried++ >= LIMIT_PLACE_NODE_SETS) {
+        search->cut = true;
+        return;
+    }
+    struct layers layers;
+    struct cost cost = try_set(search, &layers);
+    log_candidate(search, cost);
+    if (!cost_less(cost, search->best))
+        return;
+    search->best = cost;
+    search->best_size = search->size;
+    memcpy(search->best_chosen, search->chosen, sizeof(search->chosen));
+}
+
+/* Can the nodes chosen so far with the best of those from `from` on hold the VM, by counting? */
+static bool set_may_do(const struct search *search, unsigned have, unsigned from)
+{
+    uint64_t cpus = 0, pages = 0, most_cpus = 0, most_pages = 0;
+    for (unsigned i = 0; i < have; i++) {
+        cpus += search->board->node[search->chosen[i]].free;
+        pages += pages_left(search, search->chosen[i]);
+    }
+    for (unsigned i = from; i < search->usable_count; i++) {
+        uint64_t free = search->board->node[search->usable[i]].free, left = pages_left(search, search->usable[i]);
+        most_cpus = free > most_cpus ? free : most_cpus;
+        most_pages = left > most_pages ? left : most_pages;
+    }
+    unsigned missing = search->size - have;
+    return cpus + missing * most_cpus >= search->demand->vcpus &&
+           (!memory_is_local(search) || pages + missing * most_pages >= search->demand->pages);
+}
+
+static void choose_from(struct search *search, unsigned have, unsigned from)
+{
+    if (!set_may_do(search, have, from) || search->cut)
+        return;
+    if (have == search->size) {
+        consider_set(search);
+        return;
+    }
+    for (unsigned i = from; i + (search->size - have) <= search->usable_count; i++) {
+        search->chosen[have] = search->usable[i];
+        search->is_chosen[search->usable[i]] = true;
+        choose_from(search, have + 1, i + 1);
+        search->is_chosen[search->usable[i]] = false;
+    }
+}
+
+static unsigned largest_set(const struct search *search)
+{
+    const struct demand *demand = search->demand;
+    unsigned most = demand->vcpus / demand->threads;
+    if (most > search->usable_count)
+        most = search->usable_count;
+    if (demand->passthrough && most > demand->pages)
+        most = (unsigned)demand->pages;
+    if (demand->numa == VM_NUMA_STRICT && most > 1)
+        most = 1;
+    return most;
+}
+
+static bool search_sizes(struct search *search)
+{
+    unsigned most = largest_set(search);
+    search->best = cost_infinite();
+    for (unsigned i = 1; i <= most && cost_is_infinite(search->best); i++) {
+        search->size = search->demand->numa == VM_NUMA_SPREAD ? most + 1 - i : i;
+        choose_from(search, 0, 0);
+    }
+    return !cost_is_infinite(search->best);
+}
+
+static void write_solution(struct search *search, struct solution *solution)
+{
+    search->size = search->best_size;
+    memcpy(search->chosen, search->best_chosen, sizeof(search->chosen));
+    for (unsigned i = 0; i < search->size; i++)
+        search->is_chosen[search->chosen[i]] = true;
+    struct layers layers;
+    try_set(search, &layers);
+    size_t states = state_index(search, &layers, search->demand->vcpus + 1, 0);
+    struct pick *picks = must_calloc(states * search->usable_count, sizeof(*picks));
+    *solution =
+        (struct solution){.cost = search->best, .order = search->tables->order, .remote_memory = search->remote_memory};
+    run_layers(search, &layers, picks);
+    unsigned v = search->demand->vcpus, p = layers.places;
+    for (unsigned i = search->usable_count; i-- > 0;) {
+        unsigned n = search->usable[i];
+        if (!search->is_chosen[n] && !layers.places)
+            continue;
+        struct pick pick = picks[(size_t)i * states + state_index(search, &layers, v, p)];
+        solution->vcpus_on[n] = pick.vcpus;
+        solution->extras_on[n] = pick.places * layers.step;
+        if (pick.vcpus || pick.places)
+            tables_spread(search->tables, n, pick.vcpus, pick.places * layers.step, solution->vcpus_of,
+                          solution->extras_of);
+        v -= pick.vcpus;
+        p -= pick.places;
+    }
+    free(picks);
+}
+
+static bool solve_with(const struct board *board, const struct demand *demand, unsigned kinds, bool remote_memory,
+                       struct solution *ret_solution, struct candidates *log)
+{
+    struct tables tables;
+    tables_make(&tables, board, demand, kinds);
+    struct search search = {
+        .board = board, .demand = demand, .tables = &tables, .log = log, .remote_memory = remote_memory};
+    for (unsigned n = 0; n < board->node_count; n++) {
+        if (board->node[n].free)
+            search.usable[search.usable_count++] = n;
+        if (pages_left(&search, n) > search.most_pages_left)
+            search.most_pages_left = pages_left(&search, n);
+    }
+    size_t states = (size_t)(demand->vcpus + 1) * (demand->extras + 1);
+    search.now = must_calloc(states, sizeof(*search.now));
+    search.next = must_calloc(states, sizeof(*search.next));
+    bool found = search_sizes(&search);
+    if (found)
+        write_solution(&search, ret_solution);
+    if (log)
+        log->cut |= search.cut;
+    free(search.now);
+    free(search.next);
+    tables_finish(&tables);
+    return found;
+}
+
+bool search_solve(const struct board *board, const struct demand *demand, struct solution *ret_solution,
+                  struct candidates *log)
+{
+    enum { PERFORMANCE = 1u << HOST_CORE_PERFORMANCE, EFFICIENCY = 1u << HOST_CORE_EFFICIENCY };
+    static const unsigned KINDS[] = {PERFORMANCE, EFFICIENCY, PERFORMANCE | EFFICIENCY};
+    bool may_be_remote = demand->page_bytes && !demand->passthrough && demand->numa != VM_NUMA_STRICT;
+    uint64_t pages = 0;
+    for (unsigned n = 0; n < board->node_count; n++)
+        pages += board->node[n].pages_left;
+    if (demand->page_bytes && pages < demand->pages)
+        return false;
+    for (unsigned remote = 0; remote <= may_be_remote; remote++)
+        for (unsigned i = board->hybrid ? 0 : 2; i < ARRAY_SIZE(KINDS); i++)
+            if (solve_with(board, demand, KINDS[i], remote, ret_solution, log))
+                return true;
+    return false;
+}
