@@ -38,7 +38,7 @@ static int apply_emulator_policy(const char *value, struct vm_spec *spec, struct
 
 static int apply_numa_policy(const char *value, struct vm_spec *spec, struct error *err)
 {
-    static const char *const WORDS[] = {"strict", "prefer", "spread"};
+    static const char *const WORDS[] = {"prefer", "strict", "spread"};
     unsigned index = 0;
     if (one_of(value, WORDS, ARRAY_SIZE(WORDS), &index, err) < 0)
         return -1;
@@ -75,6 +75,15 @@ static int apply_cpus(const char *value, struct vm_spec *spec, struct error *err
     if (cpuset_is_empty(&cpus))
         return fail(err, ERROR_INVALID, "'%s' names no host CPU; write a list like 4-7,12", value);
     spec->wanted_cpus = cpus;
+    return 0;
+}
+
+static int apply_shared_vcpus(const char *value, struct vm_spec *spec, struct error *err)
+{
+    struct cpuset vcpus;
+    if (cpuset_parse(value, &vcpus, err) < 0)
+        return error_prefix(err, "'%s' is not a list of vCPUs like 0,2-3", value);
+    spec->shared_vcpus = vcpus;
     return 0;
 }
 
@@ -120,17 +129,19 @@ static const struct annotation ANNOTATIONS[] = {
      "refusal, or siblings kept idle"},
     {"rtvmd.io/emulator-policy", apply_emulator_policy, "housekeeping|dedicated|sibling",
      "where QEMU's own threads run: on the housekeeping CPUs, on a CPU of their own, or on a sibling of a vCPU"},
-    {"rtvmd.io/numa-policy", apply_numa_policy, "strict|prefer|spread",
-     "all on one host node or a refusal, one node when it fits, or spread over nodes"},
+    {"rtvmd.io/numa-policy", apply_numa_policy, "prefer|strict|spread",
+     "the fewest host nodes that hold the VM (one when it fits), one node or a refusal, or spread over nodes"},
     {"rtvmd.io/fifo-priority", apply_fifo_priority, "1..98", "SCHED_FIFO priority of real-time vCPUs; 1 when not said"},
     {"rtvmd.io/cpus", apply_cpus, "CPU list", "the host CPUs this VM's exclusive CPUs are taken from"},
+    {"rtvmd.io/shared-vcpus", apply_shared_vcpus, "vCPU list",
+     "vCPUs that float on the housekeeping CPUs though the VM has dedicated CPUs; whole guest cores, never real-time"},
     {"rtvmd.io/host-tuning", apply_host_tuning, "none|safe|full",
      "which host knobs may be turned while the VM runs; they are put back afterwards"},
     {"rtvmd.io/latency-gate", apply_latency_gate, "time like 40us",
      "the largest gap the latency probe may measure before the VM counts as ready"},
     {"kubevirt.io/memfd", apply_memfd, "false", "\"false\": huge pages are backed by files instead of memfd"},
     {"alpha.kubevirt.io/EmulatorThreadCompleteToEvenParity", apply_even_parity, "any",
-     "an isolated emulator thread takes a second CPU when that makes the VM's number of CPUs even"},
+     "accepted and not needed: whole cores are kept whole without a second CPU for the emulator"},
 };
 
 const struct annotation *annotation_table(size_t *ret_count)
