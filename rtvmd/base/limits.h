@@ -49,3 +49,9 @@
 #define LIMIT_HTTP_STREAM_BYTES (4u << 20) /* waiting for a client that reads too slowly */
 /* The probe guest's serial port. */
 #define LIMIT_PROBE_LINE_BYTES 1000u
+
+
+/* Libvirt: a daemon that does not answer for interval × (count + 1) seconds is lost; a guest agent is slow after that. */
+#define LIMIT_LIBVIRT_KEEPALIVE_S 30
+#define LIMIT_LIBVIRT_KEEPALIVE_COUNT 2u
+#define LIMIT_AGENT_ANSWER_S 5

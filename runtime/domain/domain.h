@@ -43,5 +43,12 @@ struct domain_identity {
 };
 /* Reads the metadata element back (what virDomainGetMetadata returns). ERROR_INVALID when it is not ours. */
 int domain_identity_from_xml(const char *metadata_xml, struct domain_identity *ret_identity, struct error *err);
+/* What is read from a whole domain element, ours or libvirt's answer: its name, and whether a guest agent is connected
+ * (the channel's state, which only the live XML has). ERROR_INVALID when there is no name. */
+struct domain_summary {
+    char name[2 * LIMIT_NAME_BYTES + 2];
+    bool has_agent;
+};
+int domain_summary_from_xml(const char *domain_xml, struct domain_summary *ret_summary, struct error *err);
 /* "NAMESPACE_NAME" */
 void domain_name(const char *namespace_, const char *name, struct text *ret_name);

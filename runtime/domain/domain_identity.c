@@ -28,7 +28,9 @@ int domain_identity_from_xml(const char *metadata_xml, struct domain_identity *r
     if (!document)
         return error_prefix(err, "domain metadata");
     const struct xml_node *vm = xml_root(document);
-    if (strcmp(xml_name(vm), "vm") != 0 || strcmp(xml_namespace(vm), DOMAIN_METADATA_URI) != 0)
+    /* libvirt looks the element up by its namespace, and gives it back without one */
+    const char *space = xml_namespace(vm);
+    if (strcmp(xml_name(vm), "vm") != 0 || (*space && strcmp(space, DOMAIN_METADATA_URI) != 0))
         return fail(err, ERROR_INVALID, "domain metadata: <%s> of \"%s\" is not ours", xml_name(vm), xml_namespace(vm));
     struct domain_identity identity = {0};
     const char *generation = xml_attribute_of(vm, "generation");
@@ -44,5 +46,30 @@ int domain_identity_from_xml(const char *metadata_xml, struct domain_identity *r
     if (!identity.namespace_[0] || !identity.name[0])
         return fail(err, ERROR_INVALID, "domain metadata: namespace or name is empty");
     *ret_identity = identity;
+    return 0;
+}
+
+static bool agent_is_connected(const struct xml_node *domain)
+{
+    for (const struct xml_node *channel = xml_child(domain, "devices/channel"); channel; channel = xml_next(channel)) {
+        const struct xml_node *target = xml_child(channel, "target");
+        if (text_equal(xml_attribute_of(target, "name"), "org.qemu.guest_agent.0"))
+            return text_equal(xml_attribute_of(target, "state"), "connected");
+    }
+    return false;
+}
+
+int domain_summary_from_xml(const char *domain_xml, struct domain_summary *ret_summary, struct error *err)
+{
+    auto_xml_document *document = xml_read(domain_xml, strlen(domain_xml), err);
+    if (!document)
+        return error_prefix(err, "domain XML");
+    const struct xml_node *domain = xml_root(document);
+    const char *name = xml_text_of(xml_child(domain, "name"));
+    struct domain_summary summary = {.has_agent = agent_is_connected(domain)};
+    if (!*name || strlen(name) >= sizeof summary.name)
+        return fail(err, ERROR_INVALID, "domain XML: no name, or one longer than %zu bytes", sizeof summary.name - 1);
+    snprintf(summary.name, sizeof summary.name, "%s", name);
+    *ret_summary = summary;
     return 0;
 }

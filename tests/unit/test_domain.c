@@ -655,7 +655,7 @@ static void foreign_metadata_is_not_ours(void)
 {
     static const char *const FOREIGN[] = {
         "",
-        "<vm namespace='a' name='b' uid='' generation='1'/>",
+        "<vm namespace='a' name='b' uid=''/>",
         "<vm xmlns='http://kubevirt.io' namespace='a' name='b' uid='' generation='1'/>",
         "<pod xmlns='" DOMAIN_METADATA_URI "' namespace='a' name='b' uid='' generation='1'/>",
         "<vm xmlns='" DOMAIN_METADATA_URI "' namespace='a' name='b' uid='' generation='-1'/>",
@@ -670,6 +670,33 @@ static void foreign_metadata_is_not_ours(void)
         CHECK_INT(domain_identity_from_xml(FOREIGN[i], &identity, &err), -1);
         CHECK_INT(err.kind, ERROR_INVALID);
     }
+}
+
+static void metadata_comes_back_without_its_namespace(void)
+{
+    struct domain_identity identity;
+    CHECK_INT(domain_identity_from_xml("<vm namespace='a' name='b' uid='u' generation='3'/>", &identity, &err), 0);
+    CHECK_TEXT(identity.name, "b");
+}
+
+static void domain_xml_tells_name_and_agent(void)
+{
+    static const char LIVE[] =
+        "<domain type='kvm' id='3'><name>a_b</name><devices>"
+        "<channel type='unix'><target type='virtio' name='org.libguestfs.channel.0' state='connected'/></channel>"
+        "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='%s'/></channel>"
+        "</devices></domain>";
+    struct domain_summary summary;
+    auto_free char *connected = must_format(LIVE, "connected");
+    CHECK_INT(domain_summary_from_xml(connected, &summary, &err), 0);
+    CHECK_TEXT(summary.name, "a_b");
+    CHECK(summary.has_agent);
+    auto_free char *disconnected = must_format(LIVE, "disconnected");
+    CHECK_INT(domain_summary_from_xml(disconnected, &summary, &err), 0);
+    CHECK(!summary.has_agent);
+    CHECK_INT(domain_summary_from_xml("<domain><devices/></domain>", &summary, &err), -1);
+    CHECK_INT(err.kind, ERROR_INVALID);
+    CHECK_INT(domain_summary_from_xml("<domain><name>a", &summary, &err), -1);
 }
 
 /* A parent named by two groups of rows would be written twice. */
@@ -763,6 +790,8 @@ int main(void)
     RUN(a_socket_path_too_long_for_a_socket_is_refused);
     RUN(metadata_survives_the_round_trip);
     RUN(foreign_metadata_is_not_ours);
+    RUN(metadata_comes_back_without_its_namespace);
+    RUN(domain_xml_tells_name_and_agent);
     RUN(rows_are_in_document_order);
     RUN(no_field_of_the_spec_is_forgotten);
     forget();
