@@ -229,6 +229,24 @@ static void seat_cores(struct board *board, const unsigned home[LIMIT_HOST_NODES
     free(seats);
 }
 
+/* What the cgroup above us withholds is neither ours to give nor a place for QEMU's threads. */
+static void share_out_cpus(struct board *board, const struct place_policy *policy, const struct cpuset *wanted)
+{
+    const struct host *host = board->host;
+    struct cpuset usable = cpuset_minus(&host->online, &host->withheld);
+    struct cpuset reserved = host_housekeeping(host, &policy->reserved);
+    board->housekeeping = cpuset_and(&reserved, &usable);
+    if (cpuset_is_empty(&board->housekeeping)) {
+        reserved = host_housekeeping(host, NULL);
+        board->housekeeping = cpuset_and(&reserved, &usable);
+    }
+    board->available = cpuset_minus(&usable, &reserved);
+    board->available = cpuset_minus(&board->available, &board->housekeeping);
+    board->available = cpuset_minus(&board->available, &board->claims->cpus);
+    if (!cpuset_is_empty(wanted))
+        board->available = cpuset_and(&board->available, wanted);
+}
+
 struct board *board_new(const struct host *host, const struct place_policy *policy, const struct claims *claims,
                         uint64_t page_bytes, const struct cpuset *wanted)
 {
@@ -236,11 +254,7 @@ struct board *board_new(const struct host *host, const struct place_policy *poli
     board->host = host;
     board->claims = claims;
     board->page_bytes = page_bytes;
-    board->housekeeping = host_housekeeping(host, &policy->reserved);
-    board->available = cpuset_minus(&host->online, &board->housekeeping);
-    board->available = cpuset_minus(&board->available, &claims->cpus);
-    if (!cpuset_is_empty(wanted))
-        board->available = cpuset_and(&board->available, wanted);
+    share_out_cpus(board, policy, wanted);
     unsigned home[LIMIT_HOST_NODES] = {0};
     find_nodes(board, home);
     seat_cores(board, home);

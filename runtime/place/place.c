@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/place/assign.h"
+#include "runtime/place/kept.h"
 #include "runtime/place/memory.h"
 #include "runtime/place/verdict.h"
 
@@ -28,11 +29,27 @@ static bool finish_placement(const struct board *board, const struct demand *dem
     return memory_place(board, demand, vcpus_on, may_be_remote, placement);
 }
 
+/* The earlier CPUs, with memory beside them if the guest's cells want it there. */
+static bool keep(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
+                 const struct placement *kept, struct placement *placement)
+{
+    struct placement *trial = must_calloc(1, sizeof(*trial));
+    *trial = *placement;
+    bool may_be_remote = demand->numa != VM_NUMA_STRICT;
+    bool fits = kept_take(board, demand, kept, trial) && finish_placement(board, demand, spec, may_be_remote, trial);
+    if (fits)
+        *placement = *trial;
+    free(trial);
+    return fits;
+}
+
 static bool solve(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
-                  struct placement *placement)
+                  const struct placement *kept, struct placement *placement)
 {
     if (demand->vcpus == 0)
         return finish_placement(board, demand, spec, true, placement);
+    if (kept && keep(board, demand, spec, kept, placement))
+        return true;
     struct solution *solution = must_calloc(1, sizeof(*solution));
     bool found = search_solve(board, demand, solution, NULL);
     if (found)
@@ -45,7 +62,6 @@ static bool solve(const struct board *board, const struct demand *demand, const 
 void place_plan(const struct host *host, const struct place_policy *policy, const struct claims *claims,
                 const struct vm_spec *spec, const struct placement *kept, struct decision *ret_decision)
 {
-    (void)kept;
     struct decision *decision = ret_decision;
     memset(decision, 0, sizeof(*decision));
     struct demand demand = demand_of(spec);
@@ -53,7 +69,7 @@ void place_plan(const struct host *host, const struct place_policy *policy, cons
     check_host(host, policy, spec, &demand, decision);
     check_wishes(board, spec, &demand, decision);
     start_placement(spec, &demand, &decision->placement);
-    if (!solve(board, &demand, spec, &decision->placement))
+    if (!solve(board, &demand, spec, kept, &decision->placement))
         explain_refusal(board, &demand, decision);
     explain_ordinary(board, spec->overhead_bytes + (demand.page_bytes ? 0 : demand.memory_bytes), decision);
     decision->admitted = decision->reason_count == 0;
