@@ -22,6 +22,15 @@ struct hierarchy {
     bool unified;
 };
 
+static bool has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = words; (p = strstr(p, word)); p += n)
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
 static bool find_hierarchy(const struct files *files, struct hierarchy *ret_hierarchy)
 {
     auto_text mounts = {0};
@@ -35,8 +44,7 @@ static bool find_hierarchy(const struct files *files, struct hierarchy *ret_hier
         if (strcmp(mount.type, "cgroup2") == 0) {
             char controllers[512] = "";
             files_line(files, controllers, sizeof controllers, "%s/cgroup.controllers", mount.folder);
-            const char *word = strstr(controllers, "cpuset");
-            if (!word || (word != controllers && word[-1] != ' '))
+            if (!has_word(controllers, "cpuset"))
                 continue;
             h.cpus = "cpuset.cpus.effective";
             h.nodes = "cpuset.mems.effective";

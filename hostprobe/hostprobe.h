@@ -56,6 +56,7 @@ struct host {
     unsigned node_count;
     struct host_node node[LIMIT_HOST_NODES];
     uint64_t memory_bytes;
+    bool mounts_known;        /* the mount table was there; else nothing is known of hugetlbfs */
     unsigned hugetlbfs_count; /* page sizes that have a hugetlbfs mounted */
     uint64_t hugetlbfs_size_bytes[LIMIT_HOST_PAGE_SIZES];
 

@@ -44,7 +44,7 @@ static void guess_architecture(const char *cpuinfo, const char *flags, struct ho
 {
     const char *guess = "";
     if (flags)
-        guess = strstr(flags, " lm") ? "x86_64" : "i686";
+        guess = strstr(flags, " lm") || strstr(host->kernel_release, "amd64") ? "x86_64" : "i686";
     else if (strstr(cpuinfo, "CPU architecture"))
         guess = strstr(cpuinfo, "CPU architecture: 8") ? "aarch64" : "arm";
     else if (strstr(cpuinfo, "POWER"))

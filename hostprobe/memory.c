@@ -263,7 +263,7 @@ static void keep_nodes(const struct files *files, const struct candidates *found
 static void read_hugetlbfs(const struct files *files, struct host *host)
 {
     auto_text mounts = {0};
-    mounts_read(files, &mounts);
+    host->mounts_known = mounts_read(files, &mounts);
     const char *cursor = text_cstr(&mounts);
     struct mount mount;
     while (mounts_next(&cursor, &mount)) {

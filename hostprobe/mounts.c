@@ -5,10 +5,9 @@
 
 #include "hostprobe/probe.h"
 
-void mounts_read(const struct files *files, struct text *ret_text)
+bool mounts_read(const struct files *files, struct text *ret_text)
 {
-    if (!files_read(files, ret_text, "/proc/self/mounts"))
-        files_read(files, ret_text, "/proc/mounts");
+    return files_read(files, ret_text, "/proc/self/mounts") || files_read(files, ret_text, "/proc/mounts");
 }
 
 /* Blanks in a mount point are written as \040 and the like (Documentation/filesystems/proc.rst). */

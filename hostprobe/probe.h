@@ -18,13 +18,13 @@ void topology_read(const struct files *files, const struct allowance *allowance,
 void memory_read(const struct files *files, const struct allowance *allowance, struct host *host);
 void kernel_read(const struct files *files, struct host *host);
 
-/* The mounts of the machine ("" when unknown), and one line of them: type and comma-separated options. */
+/* The mount table of the machine (false: not there), and one line of it: type and comma-separated options. */
 struct mount {
     char folder[512];
     char type[32];
     char options[512];
 };
-void mounts_read(const struct files *files, struct text *ret_text);
+bool mounts_read(const struct files *files, struct text *ret_text);
 /* Takes the line at *cursor and moves it on; false at the end. */
 bool mounts_next(const char **cursor, struct mount *ret_mount);
 /* Is "name" or "name=value" among the options? The value, cut to size, when asked for. */

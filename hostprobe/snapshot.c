@@ -66,7 +66,7 @@ json_t *host_to_json(const struct host *host)
     json_t *nodes = json_array();
     for (unsigned i = 0; i < host->node_count; i++)
         json_array_append_new(nodes, node_to_json(host, &host->node[i]));
-    json_t *mounted = json_array();
+    json_t *mounted = host->mounts_known ? json_array() : json_null();
     for (unsigned i = 0; i < host->hugetlbfs_count; i++)
         json_array_append_new(mounted, json_integer((json_int_t)host->hugetlbfs_size_bytes[i]));
     json_t *kernel =
@@ -178,7 +178,7 @@ static const json_t *read_array(struct reader *r, const json_t *object, const ch
     const json_t *list = json_object_get(object, key);
     char wanted[64];
     snprintf(wanted, sizeof wanted, "a list of at most %zu", most);
-    if (list && (!json_is_array(list) || json_array_size(list) > most))
+    if (list && !json_is_null(list) && (!json_is_array(list) || json_array_size(list) > most))
         complain(r, key, wanted);
     return r->failed ? NULL : list;
 }
@@ -263,6 +263,7 @@ static void read_machine(struct reader *r, const json_t *snapshot, struct host *
     size_t i;
     const json_t *value;
     host->memory_bytes = (uint64_t)read_int(r, snapshot, "memoryBytes", 0, INT64_MAX, 0);
+    host->mounts_known = json_is_array(json_object_get(snapshot, "hugetlbfs"));
     const json_t *mounted = read_array(r, snapshot, "hugetlbfs", LIMIT_HOST_PAGE_SIZES);
     json_array_foreach(mounted, i, value)
     {

@@ -73,7 +73,7 @@ static void write_memory_lines(const struct host *host, struct text *out)
                 size_text(host->memory_bytes, size, sizeof size), host->node_count, host->node_count == 1 ? "" : "s");
     for (unsigned i = 0; i < host->hugetlbfs_count; i++)
         text_printf(out, "%s%s", i ? ", " : "", size_text(host->hugetlbfs_size_bytes[i], size, sizeof size));
-    text_append(out, host->hugetlbfs_count ? " pages\n" : "no page size\n");
+    text_append(out, host->hugetlbfs_count ? " pages\n" : host->mounts_known ? "no page size\n" : "(unknown)\n");
 }
 
 static void write_proof(const char *name, enum host_answer answer, const char *because, struct text *out)
