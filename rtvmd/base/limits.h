@@ -50,8 +50,27 @@
 /* The probe guest's serial port. */
 #define LIMIT_PROBE_LINE_BYTES 1000u
 
-
-/* Libvirt: a daemon that does not answer for interval × (count + 1) seconds is lost; a guest agent is slow after that. */
+/* Libvirt: a daemon that does not answer for interval × (count + 1) seconds is lost; a guest agent is slow after that.
+ */
 #define LIMIT_LIBVIRT_KEEPALIVE_S 30
 #define LIMIT_LIBVIRT_KEEPALIVE_COUNT 2u
 #define LIMIT_AGENT_ANSWER_S 5
+
+/* Images and volumes (runtime/image): bytes that come from elsewhere. */
+#define LIMIT_IMAGE_NAME_BYTES 512u
+#define LIMIT_IMAGE_MANIFEST_BYTES                                                    \
+    (4u << 20) /* manifest, index or configuration of an image; what registries allow \
+                */
+#define LIMIT_IMAGE_LAYERS 256u
+#define LIMIT_IMAGE_ENTRIES 1000000u                 /* files over all layers of one image */
+#define LIMIT_IMAGE_HIDDEN 10000u                    /* whiteouts and replaced files that matter for the disk */
+#define LIMIT_IMAGE_DISK_BYTES (UINT64_C(1) << 40)   /* one disk file as unpacked: 1 TiB */
+#define LIMIT_IMAGE_SIZE_BYTES (UINT64_C(1) << 46)   /* what a disk says it holds: 64 TiB */
+#define LIMIT_IMAGE_FREE_BYTES (UINT64_C(256) << 20) /* left free on the disk images are written to */
+#define LIMIT_IMAGE_TOOL_MS 60000u                   /* qemu-img on one file, skopeo inspect */
+#define LIMIT_IMAGE_PULL_MS (60u * 60000u)           /* skopeo copy */
+#define LIMIT_IMAGE_UNPACK_MS (60u * 60000u)
+#define LIMIT_IMAGE_UNPACK_MEMORY_BYTES (UINT64_C(1) << 30) /* of the unpacking child */
+#define LIMIT_ISO_BYTES (4u << 20)                          /* Kubernetes: one MiB in a Secret or ConfigMap */
+#define LIMIT_ISO_FILES 4096u
+#define LIMIT_ISO_LABEL_BYTES 32u /* ISO 9660 */

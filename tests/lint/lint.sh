@@ -46,7 +46,7 @@ only_in jansson 'rtvmd/base/json.h'
 only_in event2 'rtvmd/base/loop.c' 'api/*' 'runtime/hypervisor/*'
 only_in libxml 'runtime/domain/xml.*'
 only_in libisofs 'runtime/image/*'
-only_in archive 'runtime/image/*'
+only_in archive 'runtime/image/*' 'tests/unit/*'
 only_in seccomp 'rtvmd/*'
 
 # 3. Forbidden words, long files, long lines.
