@@ -84,6 +84,8 @@ $(BUILD)/tests/unit/%: $(OBJ)/tests/unit/%.o $(LIBRARY)
 	$(link)
 $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(LIBRARY)
 	$(link)
+$(BUILD)/tests/integration/%: $(OBJ)/tests/integration/%.o $(LIBRARY)
+	$(link)
 $(BUILD)/tests/scenario/%: $(OBJ)/tests/scenario/%.o $(FAKES) $(LIBRARY)
 	$(link)
 
