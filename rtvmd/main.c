@@ -9,6 +9,8 @@
 const struct verb VERBS[] = {
     {"host", verb_host, "[-o json|wide] [--host FILE|DIR]",
      "Show what this machine has: CPUs, memory nodes, huge pages, kernel, KVM", "Host"},
+    {"render", verb_render, "-f FILE [NAME] [--host FILE|DIR] [--emulation auto|on|off] [--reserved-cpus LIST]",
+     "Print the libvirt domain a manifest would become on this host", "Manifests"},
     {"completion", verb_completion, "bash|zsh", "Print a completion script for a shell", "Other"},
     {"manual", verb_manual, "rtvmd|rtvmd.yaml|sample", "Print a manual page, made from the tables the program runs on",
      "Other"},

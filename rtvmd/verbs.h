@@ -4,4 +4,5 @@
 int verb_completion(int argc, char **argv);
 int verb_manual(int argc, char **argv);
 int verb_host(int argc, char **argv);
+int verb_render(int argc, char **argv);
 int verb_version(int argc, char **argv);

@@ -28,7 +28,7 @@ static const struct row ROWS[] = {
     {"realtime memfd", "domain/memoryBacking", domain_write_backing},
     {"vcpus placement.shared", "domain", domain_write_vcpus},
     {"iothreads_policy placement.iothread_count", "domain", domain_write_iothreads},
-    {"dedicated_cpus placement.vcpu_cpu", "domain/cputune", domain_write_vcpu_pins},
+    {"dedicated_cpus shared_vcpus placement.vcpu_cpu", "domain/cputune", domain_write_vcpu_pins},
     {"isolate_emulator placement.emulator", "domain/cputune", domain_write_emulator_pin},
     {"placement.iothread", "domain/cputune", domain_write_iothread_pins},
     {"realtime_vcpus fifo_priority", "domain/cputune", domain_write_vcpu_scheduler},

@@ -24,11 +24,15 @@ void domain_write_iothreads(struct domain_build *b)
         xml_text_leaf(b->xml, "iothreads", NUMBER(b->placement->iothread_count));
 }
 
+/* A vCPU of a dedicated VM may be told to float (rtvmd.io/shared-vcpus): over housekeeping CPUs, never elsewhere. */
 void domain_write_vcpu_pins(struct domain_build *b)
 {
-    for (unsigned i = 0; i < b->placement->vcpu_count; i++)
-        if (b->placement->vcpu_cpu[i] >= 0)
-            xml_leaf(b->xml, "vcpupin", "vcpu", NUMBER(i), "cpuset", NUMBER((unsigned)b->placement->vcpu_cpu[i]));
+    const struct placement *p = b->placement;
+    struct cpuset_text shared;
+    for (unsigned i = 0; i < p->vcpu_count && p->dedicated; i++) {
+        const char *cpus = p->vcpu_cpu[i] >= 0 ? NUMBER((unsigned)p->vcpu_cpu[i]) : cpuset_format(&p->shared, &shared);
+        xml_leaf(b->xml, "vcpupin", "vcpu", NUMBER(i), "cpuset", cpus);
+    }
 }
 
 void domain_write_emulator_pin(struct domain_build *b)
@@ -66,6 +70,8 @@ static bool model_follows_host(const char *model)
 void domain_write_cpu_model(struct domain_build *b)
 {
     const char *model = b->spec->cpu_model;
+    if (b->spec->realtime && !json_text_at(b->spec->document, "spec.domain.cpu.model", NULL))
+        findings_warn(b->findings, "cpu.model: %s, because the VM is real-time and names no model", model);
     if (model_follows_host(model)) {
         const char *mode = model ? model : "host-model";
         if (b->request->emulation) {
@@ -160,7 +166,8 @@ void domain_write_cells(struct domain_build *b)
     for (unsigned i = 0; i < p->cell_count; i++) {
         xml_open(b->xml, "cell");
         xml_attribute(b->xml, "id", NUMBER(i));
-        xml_attribute(b->xml, "cpus", cpuset_format(&p->cell[i].vcpus, &vcpus));
+        bool has_cpus = !cpuset_is_empty(&p->cell[i].vcpus);
+        xml_attribute(b->xml, "cpus", has_cpus ? cpuset_format(&p->cell[i].vcpus, &vcpus) : NULL);
         xml_attribute(b->xml, "memory", NUMBER(p->cell[i].memory_bytes));
         xml_attribute(b->xml, "unit", "b");
         write_distances(b, i);

@@ -35,15 +35,16 @@ static struct attachment interface_attachment(const struct vm_interface *interfa
     return (struct attachment){"network", "network", slash ? slash + 1 : name};
 }
 
-/* A guest keeps its address over restarts and hosts do not collide: the MAC follows from the VM's own UUID. FNV-1a; the
- * first byte says locally administered. */
+/* A guest keeps its address over restarts, and two hosts running one manifest do not collide: the MAC follows from the
+ * uid of the VM (or of a VMI that has none). FNV-1a; the first byte says locally administered. */
 static void write_mac(struct domain_build *b, const struct vm_interface *interface)
 {
     if (interface->mac && interface->mac[0]) {
         xml_leaf(b->xml, "mac", "address", interface->mac);
         return;
     }
-    const char *parts[] = {b->spec->namespace_, b->spec->name, b->spec->firmware_uuid, interface->name};
+    const char *uid = json_text_at(b->spec->document, "metadata.ownerReferences.0.uid", b->spec->uid);
+    const char *parts[] = {b->spec->namespace_, b->spec->name, uid, interface->name};
     uint64_t hash = 14695981039346656037u;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         for (const char *p = parts[i] ? parts[i] : "";; p++) {

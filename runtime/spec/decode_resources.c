@@ -56,8 +56,6 @@ static int decode_cpu(const json_t *spec, struct vm_spec *vm, struct error *err)
     const json_t *cpu = json_at(spec, "domain.cpu");
     if (decode_topology(cpu, vm, err) < 0)
         return -1;
-    const char *model = json_text_at(cpu, "model", "");
-    vm->cpu_model = *model ? model : "host-model";
     decode_features(cpu, vm);
     vm->dedicated_cpus = json_bool_at(cpu, "dedicatedCpuPlacement", false);
     vm->isolate_emulator = json_bool_at(cpu, "isolateEmulatorThread", false);
@@ -65,6 +63,9 @@ static int decode_cpu(const json_t *spec, struct vm_spec *vm, struct error *err)
         vm->emulator_policy = VM_EMULATOR_DEDICATED;
     vm->numa_passthrough = json_at(cpu, "numa.guestMappingPassthrough") != NULL;
     vm->realtime = json_object_get(cpu, "realtime") != NULL;
+    const char *model = json_text_at(cpu, "model", "");
+    /* KubeVirt says host-model always; a real-time guest wants what the CPU has, tsc-deadline above all */
+    vm->cpu_model = *model ? model : vm->realtime ? "host-passthrough" : "host-model";
     if (vm->realtime && mask_parse(json_text_at(cpu, "realtime.mask", ""), vm->vcpus, &vm->realtime_vcpus, err) < 0)
         return error_prefix(err, "spec.domain.cpu.realtime.mask");
     return 0;

@@ -99,7 +99,7 @@ struct vm_spec {
     unsigned cores;
     unsigned threads;
     unsigned vcpus;        /* product */
-    const char *cpu_model; /* "host-model", "host-passthrough" or a name */
+    const char *cpu_model; /* "host-model", "host-passthrough" (a real-time VM that names none), or a name */
     unsigned cpu_feature_count;
     struct vm_cpu_feature *cpu_feature;
     bool dedicated_cpus;
@@ -166,7 +166,7 @@ struct vm_spec {
     enum vm_smt_policy smt_policy;
     enum vm_emulator_policy emulator_policy; /* isolateEmulatorThread makes it dedicated */
     enum vm_numa_policy numa_policy;
-    unsigned fifo_priority;    /* 1 by default */
+    unsigned fifo_priority;     /* 1 by default */
     struct cpuset wanted_cpus;  /* rtvmd.io/cpus; empty: free choice */
     struct cpuset shared_vcpus; /* rtvmd.io/shared-vcpus: float on housekeeping CPUs though cpus are dedicated */
     enum vm_host_tuning host_tuning;

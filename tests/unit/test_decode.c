@@ -97,6 +97,22 @@ static void decodes_the_real_time_vm(void)
     CHECK(vm.acpi && !vm.efi && vm.hostname == NULL);
 }
 
+static void a_real_time_vm_that_names_no_model_gets_the_hosts_cpu(void)
+{
+    static const char MANIFEST[] = "kind: VirtualMachineInstance\nmetadata: {name: a}\nspec:\n  domain:\n"
+                                   "    cpu: {realtime: {}%s}\n    resources: {requests: {memory: 1Gi}}\n";
+    static const char *const MODELS[] = {"", ", model: host-model"};
+    static const char *const WANTED[] = {"host-passthrough", "host-model"};
+    for (size_t i = 0; i < ARRAY_SIZE(MODELS); i++) {
+        auto_spec vm = {0};
+        struct error err = {0};
+        auto_text manifest = {0};
+        text_printf(&manifest, MANIFEST, MODELS[i]);
+        CHECK_INT(decode_text(text_cstr(&manifest), &vm, &err), 0);
+        CHECK_TEXT(vm.cpu_model, WANTED[i]);
+    }
+}
+
 static void fills_in_what_is_not_said(void)
 {
     auto_spec vm = {0};
@@ -131,6 +147,7 @@ static void fills_in_what_is_not_said(void)
 int main(void)
 {
     RUN(decodes_the_real_time_vm);
+    RUN(a_real_time_vm_that_names_no_model_gets_the_hosts_cpu);
     RUN(fills_in_what_is_not_said);
     return test_end();
 }

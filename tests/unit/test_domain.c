@@ -3,35 +3,6 @@
 #include "rtvmd/base/file.h"
 #include "tests/test.h"
 
-/* Used when the archive has none: the rooms that own them are not part of this test. */
-__attribute__((weak)) void findings_finish(struct findings *f)
-{
-    for (size_t i = 0; i < f->warning_count; i++)
-        free(f->warning[i]);
-    free(f->warning);
-    *f = (struct findings){0};
-}
-
-__attribute__((weak)) void findings_warn(struct findings *f, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char *text = NULL;
-    if (vasprintf(&text, format, args) < 0)
-        abort();
-    va_end(args);
-    f->warning = must_realloc(f->warning, f->warning_count + 1, sizeof *f->warning);
-    f->warning[f->warning_count++] = text;
-}
-
-__attribute__((weak)) int host_node_index(const struct host *h, int node_id)
-{
-    for (unsigned i = 0; i < h->node_count; i++)
-        if (h->node[i].id == node_id)
-            return (int)i;
-    return -1;
-}
-
 /* One VM to change per case: two real-time vCPUs on node 0 and 1 GiB pages. */
 static struct host host;
 static struct vm_spec spec;
@@ -221,6 +192,24 @@ static void the_scheduler_gets_only_vcpus_that_exist_and_are_enabled(void)
     placement.realtime_vcpus = cpuset_range(2, 63);
     CHECK(render());
     CHECK(!element("cputune/vcpusched"));
+}
+
+static void a_shared_vcpu_of_a_dedicated_vm_floats_on_housekeeping_cpus(void)
+{
+    reset();
+    placement.vcpu_cpu[1] = -1;
+    placement.realtime_vcpus = cpuset_of(0);
+    CHECK(render());
+    CHECK_TEXT(xml_attribute_of(nth("cputune/vcpupin", 0), "cpuset"), "4");
+    CHECK_TEXT(xml_attribute_of(nth("cputune/vcpupin", 1), "cpuset"), "0-1");
+}
+
+static void a_cell_without_vcpus_has_only_memory(void)
+{
+    reset();
+    placement.cell[0].vcpus = (struct cpuset){0};
+    CHECK(render());
+    CHECK(element("cpu/numa/cell") && !attribute("cpu/numa/cell", "cpus"));
 }
 
 static void an_ordinary_vm_is_as_kubevirt_makes_it(void)
@@ -484,9 +473,14 @@ static void the_pod_network_is_user_mode(void)
     CHECK_INT(strlen(mac), 17);
     CHECK(render());
     CHECK_TEXT(attribute("devices/interface/mac", "address"), mac);
-    spec.firmware_uuid = "another";
+    spec.uid = "u-2"; /* another run of the same VM, or the same manifest on another host */
     CHECK(render());
     CHECK(strcmp(attribute("devices/interface/mac", "address"), mac) != 0);
+    auto_json *owned = json_loads("{\"metadata\":{\"ownerReferences\":[{\"uid\":\"u-1\"}]}}", 0, NULL);
+    spec.document = owned;
+    CHECK(render());
+    CHECK_TEXT(attribute("devices/interface/mac", "address"), mac);
+    spec.document = NULL;
     interfaces[0].state = "absent";
     CHECK(render());
     CHECK(!element("devices/interface"));
@@ -769,6 +763,8 @@ int main(void)
 {
     RUN(a_realtime_vm_is_tuned_from_the_first_instruction);
     RUN(the_scheduler_gets_only_vcpus_that_exist_and_are_enabled);
+    RUN(a_shared_vcpu_of_a_dedicated_vm_floats_on_housekeeping_cpus);
+    RUN(a_cell_without_vcpus_has_only_memory);
     RUN(an_ordinary_vm_is_as_kubevirt_makes_it);
     RUN(what_a_realtime_vm_asks_for_it_gets);
     RUN(guest_cells_mirror_host_nodes);
