@@ -11,6 +11,8 @@ const struct verb VERBS[] = {
      "Show what this machine has: CPUs, memory nodes, huge pages, kernel, KVM", "Host"},
     {"render", verb_render, "-f FILE [NAME] [--host FILE|DIR] [--emulation auto|on|off] [--reserved-cpus LIST]",
      "Print the libvirt domain a manifest would become on this host", "Manifests"},
+    {"plan", verb_plan, "-f FILE [--host FILE|DIR] [-o json|yaml|wide] [--reserved-cpus LIST]",
+     "Show where the VMs of a manifest would run, or every reason why they cannot", "Manifests"},
     {"completion", verb_completion, "bash|zsh", "Print a completion script for a shell", "Other"},
     {"manual", verb_manual, "rtvmd|rtvmd.yaml|sample", "Print a manual page, made from the tables the program runs on",
      "Other"},

@@ -6,3 +6,4 @@ int verb_manual(int argc, char **argv);
 int verb_host(int argc, char **argv);
 int verb_render(int argc, char **argv);
 int verb_version(int argc, char **argv);
+int verb_plan(int argc, char **argv);

@@ -170,9 +170,43 @@ static void check_wanted(const struct board *board, const struct vm_spec *spec, 
     free(text);
 }
 
+static void check_shared(const struct vm_spec *spec, const struct demand *demand, struct decision *decision)
+{
+    struct cpuset_text *text = must_calloc(1, sizeof(*text));
+    struct cpuset all = cpuset_range(0, spec->vcpus - 1);
+    struct cpuset absent = cpuset_minus(&spec->shared_vcpus, &all);
+    struct cpuset realtime = cpuset_and(&spec->shared_vcpus, &spec->realtime_vcpus);
+    unsigned halves = 0;
+    cpuset_foreach(v, &demand->floating)
+    {
+        unsigned first = (unsigned)v - (unsigned)v % demand->threads;
+        for (unsigned t = first; t < first + demand->threads; t++)
+            halves += !cpuset_has(&demand->floating, t);
+    }
+    if (!cpuset_is_empty(&absent))
+        verdict_warn(decision, "rtvmd.io/shared-vcpus names vCPUs the VM does not have: %.150s",
+                     cpuset_format(&absent, text));
+    if (spec->realtime && !cpuset_is_empty(&realtime))
+        verdict_reason(
+            decision, "SharedRealtimeVCPU", -1,
+            "rtvmd.io/shared-vcpus and the real-time mask both name vCPUs %.150s; a real-time vCPU needs a CPU "
+            "of its own",
+            cpuset_format(&realtime, text));
+    if (halves)
+        verdict_reason(decision, "SharedHalfCore", -1,
+                       "rtvmd.io/shared-vcpus %.150s names half of a guest core (threads: %u); name all its threads",
+                       cpuset_format(&spec->shared_vcpus, text), demand->threads);
+    if (demand->vcpus == 0)
+        verdict_reason(decision, "NoDedicatedVCPU", -1,
+                       "rtvmd.io/shared-vcpus names every vCPU; drop dedicatedCpuPlacement instead");
+    free(text);
+}
+
 void check_wishes(const struct board *board, const struct vm_spec *spec, const struct demand *demand,
                   struct decision *decision)
 {
+    if (spec->dedicated_cpus && !cpuset_is_empty(&spec->shared_vcpus))
+        check_shared(spec, demand, decision);
     if (demand->vcpus == 0)
         return;
     check_smt(board, demand, decision);

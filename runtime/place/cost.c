@@ -6,18 +6,20 @@
 #include "runtime/place/cost.h"
 
 static const uint8_t WIDTH[COST_TERM_COUNT] = {
-    [COST_LOOSE] = 10,     [COST_DISTURB] = 10,    [COST_SHARED] = 10,   [COST_CPU0] = 1,       [COST_UNISOLATED] = 10,
-    [COST_BROKEN] = 10,    [COST_L3] = 10,         [COST_DISTANCE] = 13, [COST_IMBALANCE] = 10, [COST_WHOLE_NODE] = 5,
-    [COST_NODE_LEFT] = 11, [COST_PAGES_LEFT] = 10, [COST_L3_LEFT] = 11,  [COST_EXTRA_KIND] = 7,
+    [COST_LOOSE] = 10,      [COST_DISTURB] = 10,   [COST_SHARED] = 10,     [COST_CPU0] = 1,      [COST_KIND] = 2,
+    [COST_UNISOLATED] = 10, [COST_BROKEN] = 10,    [COST_L3] = 10,         [COST_DISTANCE] = 11, [COST_IMBALANCE] = 10,
+    [COST_WHOLE_NODE] = 5,  [COST_NODE_LEFT] = 11, [COST_PAGES_LEFT] = 10, [COST_L3_LEFT] = 11,  [COST_EXTRA_KIND] = 7,
 };
 
 static const enum cost_term REALTIME_ORDER[COST_TERM_COUNT] = {
-    COST_LOOSE,    COST_DISTURB,   COST_SHARED,     COST_CPU0,      COST_UNISOLATED, COST_BROKEN,  COST_L3,
-    COST_DISTANCE, COST_IMBALANCE, COST_WHOLE_NODE, COST_NODE_LEFT, COST_PAGES_LEFT, COST_L3_LEFT, COST_EXTRA_KIND,
+    COST_LOOSE,      COST_DISTURB,   COST_SHARED,     COST_CPU0,     COST_UNISOLATED,
+    COST_KIND,       COST_BROKEN,    COST_L3,         COST_DISTANCE, COST_IMBALANCE,
+    COST_WHOLE_NODE, COST_NODE_LEFT, COST_PAGES_LEFT, COST_L3_LEFT,  COST_EXTRA_KIND,
 };
 static const enum cost_term PACKING_ORDER[COST_TERM_COUNT] = {
-    COST_LOOSE,      COST_DISTURB,   COST_BROKEN,     COST_SHARED,  COST_L3,         COST_DISTANCE, COST_IMBALANCE,
-    COST_WHOLE_NODE, COST_NODE_LEFT, COST_PAGES_LEFT, COST_L3_LEFT, COST_UNISOLATED, COST_CPU0,     COST_EXTRA_KIND,
+    COST_LOOSE,      COST_DISTURB,  COST_KIND,       COST_BROKEN,     COST_SHARED,
+    COST_L3,         COST_DISTANCE, COST_IMBALANCE,  COST_WHOLE_NODE, COST_NODE_LEFT,
+    COST_PAGES_LEFT, COST_L3_LEFT,  COST_UNISOLATED, COST_CPU0,       COST_EXTRA_KIND,
 };
 
 struct cost_order cost_order_of(const struct demand *demand)
@@ -58,6 +60,7 @@ const char *cost_term_text(enum cost_term term)
         [COST_DISTURB] = "CPUs beside another VM's real-time vCPU",
         [COST_SHARED] = "vCPUs sharing a core",
         [COST_CPU0] = "CPU 0 used",
+        [COST_KIND] = "not on performance cores only",
         [COST_UNISOLATED] = "CPUs that are not isolated",
         [COST_BROKEN] = "whole cores broken",
         [COST_L3] = "L3 groups used",

@@ -11,6 +11,7 @@ enum cost_term {
     COST_DISTURB,    /* CPUs taken beside another VM's real-time vCPU */
     COST_SHARED,     /* vCPUs whose core somebody else uses too: another VM, the host, our emulator, each other */
     COST_CPU0,       /* a vCPU on CPU 0 */
+    COST_KIND,       /* 1: on efficiency cores, 2: on cores of any kind */
     COST_UNISOLATED, /* vCPUs on CPUs the kernel does not isolate */
     COST_BROKEN,     /* whole cores broken: some threads taken, some left */
     COST_L3,         /* L3 groups touched */

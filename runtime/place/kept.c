@@ -57,11 +57,13 @@ static bool smt_policy_holds(const struct board *board, const struct demand *dem
         struct cpuset idle = cpuset_minus(&core, &vcpus);
         parked = cpuset_or(&parked, &idle);
     }
-    struct cpuset beside = parked;
-    if (demand->sibling && !cpuset_is_subset(&kept->emulator, &beside))
+    struct cpuset extras = kept->emulator;
+    for (unsigned i = 0; i < demand->io; i++)
+        extras = cpuset_or(&extras, &kept->iothread[i]);
+    if (demand->sibling && !cpuset_is_subset(&extras, &parked))
         return false;
     if (demand->sibling)
-        parked = cpuset_minus(&parked, &kept->emulator);
+        parked = cpuset_minus(&parked, &extras);
     if (demand->smt != VM_SMT_ISOLATE)
         return cpuset_is_empty(&kept->parked);
     return cpuset_equal(&parked, &kept->parked);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hostprobe/hostprobe.h"
+#include "rtvmd/base/text.h"
 #include "runtime/spec/vm_spec.h"
 
 /* What is promised to other VMs already (and, for a VM that has one, its own earlier placement to be kept). */
@@ -71,13 +72,33 @@ struct decision {
     struct place_reason reason[PLACE_REASONS_MAX];
     unsigned warning_count;
     char warning[16][300];
+    unsigned suggestion_count; /* place_suggest(): what would fit instead */
+    char suggestion[8][200];
 };
 
 /* `kept` is the VM's earlier placement, or NULL: it is taken again when still possible. ret_decision is large: heap. */
 void place_plan(const struct host *host, const struct place_policy *policy, const struct claims *claims,
                 const struct vm_spec *spec, const struct placement *kept, struct decision *ret_decision);
 
-/* {"admitted","reasons":[{"code","message","node"}],"warnings":[…],"placement":{"vcpus":{"0":4},"emulator":[3],
+/* For a refusal: the nearest things that would fit ("fits with threads: 1", "fits after stopping default/vm-b"), found
+ * by solving again with one wish changed, then two. Only room is looked at: reasons like throttling remain. Stopping is
+ * suggested as far as claims name owners. Adds to *decision; some dozens of solves. */
+void place_suggest(const struct host *host, const struct place_policy *policy, const struct claims *claims,
+                   const struct vm_spec *spec, struct decision *decision);
+
+/* For people: every set of nodes that was tried, its cost, and what each lost on. */
+void place_write_tree(const struct host *host, const struct place_policy *policy, const struct claims *claims,
+                      const struct vm_spec *spec, struct text *out);
+
+/* Claims put together from placements. The book owns everything in the claims it gives. */
+struct claim_book;
+struct claim_book *claim_book_new(void);
+void claim_book_free(struct claim_book *book); /* NULL is fine */
+void claim_book_add(struct claim_book *book, const struct placement *placement, const char *owner);
+/* Valid until the book changes. */
+const struct claims *claim_book_claims(const struct claim_book *book);
+
+/* {"admitted","reasons":[{"code","message","node"}],"warnings":[…],"suggestions":[…],"placement":{"vcpus":{"0":4},"emulator":[3],
  * "iothreads":{"1":[3]},"cells":[{"id","hostNode","vcpus","memoryBytes","pageBytes"}],…}}; placement null when refused.
  * The placement object survives the round trip through placement_from_json. */
 json_t *decision_to_json(const struct decision *decision);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rtvmd/base/text.h"
-
 static json_t *set_to_json(const struct cpuset *set)
 {
     json_t *array = json_array();
@@ -83,7 +81,7 @@ json_t *placement_to_json(const struct placement *placement)
 
 json_t *decision_to_json(const struct decision *decision)
 {
-    json_t *reasons = json_array(), *warnings = json_array();
+    json_t *reasons = json_array(), *warnings = json_array(), *suggestions = json_array();
     for (unsigned i = 0; i < decision->reason_count; i++) {
         const struct place_reason *reason = &decision->reason[i];
         json_array_append_new(reasons, json_pack("{s:s,s:s,s:o}", "code", reason->code, "message", reason->message,
@@ -91,9 +89,11 @@ json_t *decision_to_json(const struct decision *decision)
     }
     for (unsigned i = 0; i < decision->warning_count; i++)
         json_array_append_new(warnings, json_string(decision->warning[i]));
+    for (unsigned i = 0; i < decision->suggestion_count; i++)
+        json_array_append_new(suggestions, json_string(decision->suggestion[i]));
     json_t *placement = decision->admitted ? placement_to_json(&decision->placement) : json_null();
-    return json_pack("{s:b,s:o,s:o,s:o}", "admitted", decision->admitted, "reasons", reasons, "warnings", warnings,
-                     "placement", placement);
+    return json_pack("{s:b,s:o,s:o,s:o,s:o}", "admitted", decision->admitted, "reasons", reasons, "warnings", warnings,
+                     "suggestions", suggestions, "placement", placement);
 }
 
 static int set_from_json(const json_t *array, const char *key, struct cpuset *ret_set, struct error *err)

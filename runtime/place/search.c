@@ -6,7 +6,7 @@
  * them all; only then are they split.
  * Memory per guest cell follows its vCPUs in whole pages (memory.c rounds): a node must hold at least the rounded-down
  * share, never less than one page, and the set the whole.
- * Efficiency cores are for vCPUs only when performance cores do not suffice, and kinds are mixed last.
+ * A machine with two kinds of cores is searched three times: performance cores only, efficiency cores only, any.
  * Without a guest NUMA mapping huge pages may come from other nodes than the CPUs, if all else fails. */
 #include "runtime/place/search.h"
 
@@ -22,6 +22,7 @@ struct search {
     unsigned usable[LIMIT_HOST_NODES]; /* board nodes with free CPUs */
     bool remote_memory;
     uint64_t most_pages_left;
+    struct cost base; /* what every set costs */
     unsigned tried;
     bool cut;
     /* the set being tried */
@@ -185,7 +186,7 @@ static struct cost run_layers(struct search *search, const struct layers *layers
             extend(search, layers, n, picks ? picks + (size_t)i * states : NULL);
     }
     struct cost cost = search->now[states - 1];
-    return cost_is_infinite(cost) ? cost : cost_plus(cost, set_distance(search));
+    return cost_is_infinite(cost) ? cost : cost_plus(cost_plus(cost, search->base), set_distance(search));
 }
 
 static struct layers layers_of(const struct demand *demand, bool together)
@@ -259,8 +260,14 @@ static bool set_may_do(const struct search *search, unsigned have, unsigned from
 
 static void choose_from(struct search *search, unsigned have, unsigned from)
 {
-    if (!set_may_do(search, have, from) || search->cut)
+    if (search->cut)
         return;
+    if (!set_may_do(search, have, from)) {
+        if (have == search->size && search->size == 1)
+            log_candidate(search, cost_infinite());
+        if (have > 0 || search->size > 1)
+            return;
+    }
     if (have == search->size) {
         consider_set(search);
         return;
@@ -327,6 +334,13 @@ static void write_solution(struct search *search, struct solution *solution)
     free(picks);
 }
 
+enum { PERFORMANCE = 1u << HOST_CORE_PERFORMANCE, EFFICIENCY = 1u << HOST_CORE_EFFICIENCY };
+
+static uint64_t kind_cost(unsigned kinds, bool hybrid)
+{
+    return !hybrid || kinds == PERFORMANCE ? 0 : kinds == EFFICIENCY ? 1 : 2;
+}
+
 static bool solve_with(const struct board *board, const struct demand *demand, unsigned kinds, bool remote_memory,
                        struct solution *ret_solution, struct candidates *log)
 {
@@ -334,6 +348,7 @@ static bool solve_with(const struct board *board, const struct demand *demand, u
     tables_make(&tables, board, demand, kinds);
     struct search search = {
         .board = board, .demand = demand, .tables = &tables, .log = log, .remote_memory = remote_memory};
+    search.base = cost_of(&tables.order, COST_KIND, kind_cost(kinds, board->hybrid));
     for (unsigned n = 0; n < board->node_count; n++) {
         if (board->node[n].free)
             search.usable[search.usable_count++] = n;
@@ -354,11 +369,32 @@ static bool solve_with(const struct board *board, const struct demand *demand, u
     return found;
 }
 
+static bool is_better(const struct demand *demand, const struct solution *a, const struct solution *b)
+{
+    if (a->nodes != b->nodes)
+        return demand->numa == VM_NUMA_SPREAD ? a->nodes > b->nodes : a->nodes < b->nodes;
+    return cost_less(a->cost, b->cost);
+}
+
+static bool solve_hybrid(const struct board *board, const struct demand *demand, bool remote_memory,
+                         struct solution *ret_solution, struct candidates *log)
+{
+    static const unsigned KINDS[] = {PERFORMANCE, EFFICIENCY, PERFORMANCE | EFFICIENCY};
+    struct solution *trial = must_calloc(1, sizeof(*trial));
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++)
+        if (solve_with(board, demand, KINDS[i], remote_memory, trial, log) &&
+            (!found || is_better(demand, trial, ret_solution))) {
+            *ret_solution = *trial;
+            found = true;
+        }
+    free(trial);
+    return found;
+}
+
 bool search_solve(const struct board *board, const struct demand *demand, struct solution *ret_solution,
                   struct candidates *log)
 {
-    enum { PERFORMANCE = 1u << HOST_CORE_PERFORMANCE, EFFICIENCY = 1u << HOST_CORE_EFFICIENCY };
-    static const unsigned KINDS[] = {PERFORMANCE, EFFICIENCY, PERFORMANCE | EFFICIENCY};
     bool may_be_remote = demand->page_bytes && !demand->passthrough && demand->numa != VM_NUMA_STRICT;
     uint64_t pages = 0;
     for (unsigned n = 0; n < board->node_count; n++)
@@ -366,8 +402,8 @@ bool search_solve(const struct board *board, const struct demand *demand, struct
     if (demand->page_bytes && pages < demand->pages)
         return false;
     for (unsigned remote = 0; remote <= may_be_remote; remote++)
-        for (unsigned i = board->hybrid ? 0 : 2; i < ARRAY_SIZE(KINDS); i++)
-            if (solve_with(board, demand, KINDS[i], remote, ret_solution, log))
-                return true;
+        if (board->hybrid ? solve_hybrid(board, demand, remote, ret_solution, log)
+                          : solve_with(board, demand, PERFORMANCE | EFFICIENCY, remote, ret_solution, log))
+            return true;
     return false;
 }

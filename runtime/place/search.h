@@ -23,6 +23,7 @@ struct candidates {
 struct solution {
     struct cost cost;
     struct cost_order order;
+    unsigned nodes;     /* with vCPUs */
     bool remote_memory; /* no room for the pages beside the CPUs: memory may come from any node */
     unsigned vcpus_on[LIMIT_HOST_NODES];
     unsigned extras_on[LIMIT_HOST_NODES];

@@ -1,0 +1,64 @@
+#include "runtime/place/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/place/assign.h"
+#include "runtime/place/kept.h"
+#include "runtime/place/memory.h"
+
+uint64_t fit_ordinary_bytes(const struct demand *demand, const struct vm_spec *spec)
+{
+    return spec->overhead_bytes + (demand->page_bytes ? 0 : demand->memory_bytes);
+}
+
+static void start_placement(const struct vm_spec *spec, const struct demand *demand, struct placement *placement)
+{
+    placement->dedicated = demand->vcpus > 0;
+    placement->vcpu_count = spec->vcpus;
+    for (unsigned v = 0; v < LIMIT_VM_VCPUS; v++)
+        placement->vcpu_cpu[v] = -1;
+}
+
+/* Memory and everything that follows from the exclusive CPUs. */
+static bool finish_placement(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
+                             bool may_be_remote, struct placement *placement)
+{
+    struct cpuset vcpus_on[LIMIT_HOST_NODES];
+    assign_vcpus_on(board, placement, vcpus_on);
+    assign_shared(board, demand, spec, placement);
+    placement->ordinary_bytes = fit_ordinary_bytes(demand, spec);
+    return memory_place(board, demand, vcpus_on, may_be_remote, placement);
+}
+
+/* The earlier CPUs, with memory beside them if the guest's cells want it there. */
+static bool keep(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
+                 const struct placement *kept, struct placement *placement)
+{
+    struct placement *trial = must_calloc(1, sizeof(*trial));
+    *trial = *placement;
+    bool may_be_remote = demand->numa != VM_NUMA_STRICT;
+    bool fits = kept_take(board, demand, kept, trial) && finish_placement(board, demand, spec, may_be_remote, trial);
+    if (fits)
+        *placement = *trial;
+    free(trial);
+    return fits;
+}
+
+bool fit_placement(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
+                   const struct placement *kept, struct placement *placement, struct candidates *log)
+{
+    memset(placement, 0, sizeof(*placement));
+    start_placement(spec, demand, placement);
+    if (demand->vcpus == 0)
+        return finish_placement(board, demand, spec, true, placement);
+    if (kept && keep(board, demand, spec, kept, placement))
+        return true;
+    struct solution *solution = must_calloc(1, sizeof(*solution));
+    bool found = search_solve(board, demand, solution, log);
+    if (found)
+        assign_solution(board, demand, spec, solution, placement);
+    found = found && finish_placement(board, demand, spec, solution->remote_memory, placement);
+    free(solution);
+    return found;
+}
