@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 /* libvirt adds, changes and removes descriptors and timers from whichever thread is making a call; the loop may be
- * touched by its own thread only. So the six functions given to libvirt change nothing but a list of wishes under a
- * lock and wake the loop thread, and the loop thread alone makes the loop agree with the list (settle).
+ * touched by its own thread only. So the six functions given to libvirt change a list of wishes under a lock, and the
+ * loop thread alone makes the loop agree with the list: at once when it is the caller, else it is woken for it
+ * (settle).
  *
  * Two promises libvirt relies on:
  *  - the free function of a removed entry runs later, outside the removing call (it takes locks the caller holds);
@@ -42,16 +43,23 @@ static struct {
     int last_id;
     int wake_fd;
     bool awake; /* a wake-up is under way */
-    /* of the loop thread */
+    /* of the loop thread; thread and loop are read under the lock by others */
     unsigned users;
+    pthread_t thread;
     struct loop *loop;
     struct loop_watch *wake;
 } bridge = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
+
+static void settle_one(struct entry *entry);
 
 /* The lock is held. */
 static void wish(struct entry *entry)
 {
     entry->dirty = true;
+    if (!entry->dead && bridge.loop && pthread_equal(pthread_self(), bridge.thread)) {
+        settle_one(entry);
+        return;
+    }
     if (bridge.awake)
         return;
     bridge.awake = true;
@@ -231,7 +239,10 @@ void bridge_attach(struct loop *loop)
             abort();
         virEventRegisterImpl(add_handle, update_handle, remove_entry, add_timeout, update_timeout, remove_entry);
     }
+    pthread_mutex_lock(&bridge.lock);
+    bridge.thread = pthread_self();
     bridge.loop = loop;
+    pthread_mutex_unlock(&bridge.lock);
     bridge.wake = loop_watch_fd(loop, bridge.wake_fd, LOOP_READ, on_wake, NULL);
     settle();
 }

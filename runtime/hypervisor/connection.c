@@ -94,7 +94,9 @@ static int open_anew(struct hypervisor *hypervisor, struct error *err)
         return -1;
     }
     /* A daemon that hangs is noticed after this long; one that dies closes the socket at once. Fails for drivers
-     * that need none (test:///). */
+     * that need none (test:///). libvirtd itself asks every keepalive_interval of libvirtd.conf (5 s by default), the
+     * one thing that wakes an idle rtvmd from there; each answer moves our own timer ahead, so it does not add to it.
+     */
     virConnectSetKeepAlive(connection, LIMIT_LIBVIRT_KEEPALIVE_S, LIMIT_LIBVIRT_KEEPALIVE_COUNT);
     hypervisor->connection = connection;
     if (hypervisor->loop)
