@@ -62,6 +62,7 @@ static const struct {
     {{"does not support virtualization type 'kvm'"},
      "KVM does not work here (rtvmd host says why); --emulation auto runs without it"},
     {{"Failed to get", "lock"}, "another process, most likely another VM, has this disk open"},
+    {{"cannot set CPU affinity"}, "a CPU of the placement is offline, or outside the cpuset of libvirtd (rtvmd host)"},
     {{"cpuset.cpus"}, "a CPU of the placement is outside the cpuset of libvirt's cgroup (rtvmd doctor)"},
     {{"cpuset.mems"}, "a memory node of the placement is outside the cpuset of libvirt's cgroup (rtvmd doctor)"},
     {{"Permission denied"}, "QEMU runs as the user named in /etc/libvirt/qemu.conf, which needs access to that path"},
@@ -106,6 +107,10 @@ int failure_from_libvirt(struct error *err, const char *format, ...)
     virErrorPtr last = virGetLastError();
     const char *text = last && last->message ? last->message : "libvirt gave no reason";
     const char *remedy = failure_remedy(text);
-    return fail(err, last ? failure_kind(last->code, last->domain) : ERROR_INTERNAL, "%s: %.600s%s%s", context, text,
-                remedy ? ": " : "", remedy ? remedy : "");
+    fail(err, last ? failure_kind(last->code, last->domain) : ERROR_INTERNAL, "%s: %.600s%s%s", context, text,
+         remedy ? ": " : "", remedy ? remedy : "");
+    for (char *c = err->text; *c; c++)
+        if (*c == '\n') /* what QEMU said in several lines */
+            *c = ' ';
+    return -1;
 }
