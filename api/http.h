@@ -77,6 +77,9 @@ struct http_stream *http_stream_begin(struct http_request *request, int status, 
                                       void (*on_closed)(void *arg), void *arg);
 /* False when the client is gone or being cut off: stop writing, on_closed is about to come. */
 bool http_stream_write(struct http_stream *stream, const char *bytes, size_t length);
+/* This many bytes more than the limit may wait: the client asked for them all at once (the list a watch begins with).
+ */
+void http_stream_allow(struct http_stream *stream, size_t bytes);
 /* Ends the reply well and frees the stream; on_closed is not called any more. */
 void http_stream_end(struct http_stream *stream);
 

@@ -30,6 +30,7 @@ struct http_stream {
     struct evhttp_request *event;
     void (*on_closed)(void *arg);
     void *arg;
+    size_t limit_bytes;
     bool is_dying;
 };
 
@@ -283,7 +284,7 @@ struct http_stream *http_stream_begin(struct http_request *request, int status, 
     if (!event)
         return NULL;
     struct http_stream *stream = must_calloc(1, sizeof *stream);
-    *stream = (struct http_stream){connection, event, on_closed, arg, false};
+    *stream = (struct http_stream){connection, event, on_closed, arg, LIMIT_HTTP_STREAM_BYTES, false};
     connection->on_lost = stream_lost;
     connection->on_lost_arg = stream;
     evhttp_send_reply_start(event, status, NULL);
@@ -296,7 +297,7 @@ bool http_stream_write(struct http_stream *stream, const char *bytes, size_t len
     struct bufferevent *bufferevent = stream->connection->bufferevent;
     if (stream->is_dying)
         return false;
-    if (evbuffer_get_length(bufferevent_get_output(bufferevent)) + length > LIMIT_HTTP_STREAM_BYTES) {
+    if (evbuffer_get_length(bufferevent_get_output(bufferevent)) + length > stream->limit_bytes) {
         stream->is_dying = true;
         bufferevent_trigger_event(bufferevent, BEV_EVENT_WRITING | BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
         return false;
@@ -306,6 +307,11 @@ bool http_stream_write(struct http_stream *stream, const char *bytes, size_t len
     evhttp_send_reply_chunk(stream->event, piece);
     evbuffer_free(piece);
     return true;
+}
+
+void http_stream_allow(struct http_stream *stream, size_t bytes)
+{
+    stream->limit_bytes += bytes;
 }
 
 void http_stream_end(struct http_stream *stream)

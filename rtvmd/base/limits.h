@@ -47,6 +47,18 @@
 #define LIMIT_HTTP_REQUEST_MS 30000u       /* from the first byte of a request to its last */
 #define LIMIT_HTTP_IDLE_S 120u             /* between two requests; and without progress while writing */
 #define LIMIT_HTTP_STREAM_BYTES (4u << 20) /* waiting for a client that reads too slowly */
+
+/* Requests (api/). */
+#define LIMIT_SELECTOR_TERMS 64u
+#define LIMIT_PATCH_OPERATIONS 10000u /* as a Kubernetes API server */
+#define LIMIT_WARNINGS 32u            /* Warning headers of one answer */
+#define LIMIT_LIST_PAGE 1000000u      /* `limit` of a list, so that a continue token stays a number */
+#define LIMIT_WATCHES 4096u
+#define LIMIT_WATCH_S 86400u       /* the longest timeoutSeconds */
+#define LIMIT_WATCH_BOOKMARK_S 60u /* between two bookmarks */
+#define LIMIT_GENERATED_NAME_TRIES 8u
+#define LIMIT_FIELD_MANAGERS 40u /* entries of metadata.managedFields; the oldest go */
+
 /* The probe guest's serial port. */
 #define LIMIT_PROBE_LINE_BYTES 1000u
 

@@ -1,0 +1,206 @@
+/* Requests find their handler here: fixed pages by the table of routes, everything else by what its path names. */
+#include "api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/access.h"
+#include "api/collect.h"
+#include "api/discovery.h"
+#include "api/read.h"
+#include "api/subresource.h"
+#include "api/watch.h"
+#include "api/write.h"
+#include "rtvmd/base/log.h"
+
+static int healthy(struct call *call, struct error *err)
+{
+    (void)err;
+    call_answer_text(call, 200, "ok");
+    return 0;
+}
+
+static int root(struct call *call, struct error *err);
+
+/* A piece that is "*" stands for any one. */
+static const struct route {
+    unsigned methods;
+    const char *path;
+    call_handler *handle;
+} ROUTES[] = {
+    {HTTP_GET, "/", root},
+    {HTTP_GET, "/version", discovery_version},
+    {HTTP_GET, "/healthz", healthy},
+    {HTTP_GET, "/livez", healthy},
+    {HTTP_GET, "/readyz", healthy},
+    {HTTP_GET, "/api", discovery_api},
+    {HTTP_GET, "/api/v1", discovery_resources},
+    {HTTP_GET, "/apis", discovery_apis},
+    {HTTP_GET, "/apis/*", discovery_group},
+    {HTTP_GET, "/apis/*/*", discovery_resources},
+    {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/version", discovery_kubevirt},
+    {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/healthz", healthy},
+    {HTTP_PUT, "/apis/" SUBRESOURCE_GROUP "/*/namespaces/*/expand-vm-spec", subresource_expand},
+};
+
+static int root(struct call *call, struct error *err)
+{
+    (void)err;
+    json_t *paths = json_array();
+    for (size_t i = 1; i < ARRAY_SIZE(ROUTES); i++)
+        if (!strchr(ROUTES[i].path, '*'))
+            json_array_append_new(paths, json_string(ROUTES[i].path));
+    call_answer(call, 200, json_pack("{s:o}", "paths", paths));
+    return 0;
+}
+
+static bool path_matches(const char *pattern, const char *path)
+{
+    for (;;) {
+        size_t p = strcspn(pattern, "/"), n = strcspn(path, "/");
+        bool any = p == 1 && *pattern == '*' && n > 0;
+        if (!any && (p != n || memcmp(pattern, path, p) != 0))
+            return false;
+        pattern += p;
+        path += n;
+        if (*path == '/' && path[1] == '\0' && *pattern == '\0')
+            return true; /* a final slash says nothing */
+        if (*pattern == '\0' || *path == '\0')
+            return *pattern == *path;
+        pattern++;
+        path++;
+    }
+}
+
+static const struct route *route_find(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ROUTES); i++)
+        if (path_matches(ROUTES[i].path, path))
+            return &ROUTES[i];
+    return NULL;
+}
+
+/* What a method does to a collection and to one object. */
+static const struct action {
+    enum http_method method;
+    bool on_name;
+    unsigned verb;
+    call_handler *handle;
+} ACTIONS[] = {
+    {HTTP_GET, true, VERB_GET, read_get},
+    {HTTP_GET, false, VERB_LIST, read_list},
+    {HTTP_POST, false, VERB_CREATE, write_create},
+    {HTTP_PUT, true, VERB_UPDATE, write_replace},
+    {HTTP_PATCH, true, VERB_PATCH, write_patch},
+    {HTTP_DELETE, true, VERB_DELETE, write_delete},
+    {HTTP_DELETE, false, VERB_DELETECOLLECTION, write_delete_collection},
+};
+
+static int not_found(struct error *err)
+{
+    return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
+}
+
+/* Of one object only its status is a page of its own. */
+static int check_sub(const struct target *t, enum http_method method, struct error *err)
+{
+    if (t->sub[0] == '\0')
+        return 0;
+    if (strcmp(t->sub, "status") != 0 || !t->resource->has_status || t->rest[0][0])
+        return not_found(err);
+    if (method != HTTP_GET && method != HTTP_PUT && method != HTTP_PATCH)
+        return fail(err, ERROR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
+    return 0;
+}
+
+static int handle_resource(struct call *call, struct error *err)
+{
+    struct target *t = &call->target;
+    if (target_parse(http_path(call->http), t, err) < 0)
+        return -1;
+    if (t->subresources_group)
+        return subresource_handle(call, err);
+    enum http_method method = http_method(call->http) == HTTP_HEAD ? HTTP_GET : http_method(call->http);
+    if (check_sub(t, method, err) < 0 ||
+        media_choose(http_header(call->http, "Accept"), 1u << FORM_OBJECT | 1u << FORM_TABLE | 1u << FORM_METADATA,
+                     &call->form, err) < 0)
+        return -1;
+    if (strcmp(t->version, t->resource->version[0]) != 0) {
+        auto_free char *warning = must_format("%s/%s is now deprecated and will be removed in a future release.",
+                                              t->resource->group, t->version);
+        call_warn(call, warning);
+    }
+    if (method == HTTP_GET && call_flag(call, "watch") && (t->resource->verbs & VERB_WATCH))
+        return watch_begin(call, err);
+    for (size_t i = 0; i < ARRAY_SIZE(ACTIONS); i++) {
+        if (ACTIONS[i].method != method || ACTIONS[i].on_name != t->has_name || !(ACTIONS[i].verb & t->resource->verbs))
+            continue;
+        if (t->resource->namespaced && !t->has_namespace && ACTIONS[i].verb == VERB_CREATE)
+            break;
+        return t->resource->source == SOURCE_ANSWER ? access_review(call, err) : ACTIONS[i].handle(call, err);
+    }
+    return fail(err, ERROR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
+}
+
+static int handle(struct call *call, struct error *err)
+{
+    const struct route *route = route_find(http_path(call->http));
+    if (!route)
+        return handle_resource(call, err);
+    unsigned method = http_method(call->http) == HTTP_HEAD ? HTTP_GET : http_method(call->http);
+    if (!(route->methods & method))
+        return fail(err, ERROR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
+    return route->handle(call, err);
+}
+
+static void request_came(struct http_request *request, void *arg)
+{
+    struct call *call = must_calloc(1, sizeof *call);
+    call->api = arg;
+    call->http = request;
+    log_debug("request method=%s path=%s", http_method_text(request), http_path(request));
+    struct error err;
+    if (handle(call, &err) < 0)
+        call_answer_error(call, &err);
+}
+
+static void make_default_namespace(struct store *store)
+{
+    auto_json *there = store_get(store, "Namespace", "", "default");
+    if (there)
+        return;
+    struct error err;
+    json_t *made =
+        json_pack("{s:s, s:s, s:{s:s, s:{s:s}}, s:{s:s}}", "kind", "Namespace", "apiVersion", "v1", "metadata", "name",
+                  "default", "labels", "kubernetes.io/metadata.name", "default", "status", "phase", "Active");
+    if (store_create(store, made, NULL, &err) < 0)
+        log_error("make the namespace \"default\": %s", err.text);
+}
+
+struct api *api_new(struct loop *loop, struct store *store, struct runtime *runtime)
+{
+    struct api *api = must_calloc(1, sizeof *api);
+    api->loop = loop;
+    api->store = store;
+    api->runtime = runtime;
+    make_default_namespace(store);
+    api->http = http_server_new(loop, request_came, api);
+    api->watches = watches_new(api);
+    collect_start(api);
+    return api;
+}
+
+void api_free(struct api *api)
+{
+    if (!api)
+        return;
+    collect_stop(api);
+    watches_free(api->watches);
+    http_server_free(api->http);
+    free(api);
+}
+
+struct http_server *api_http(struct api *api)
+{
+    return api->http;
+}

@@ -1,0 +1,158 @@
+#include "api/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void call_end(struct call *call)
+{
+    free(call);
+}
+
+static bool wants_pretty(const struct call *call)
+{
+    static const char *const PEOPLE[] = {"curl/", "Wget/", "Mozilla/"};
+    const char *pretty = http_query(call->http, "pretty");
+    if (pretty)
+        return strcmp(pretty, "true") == 0 || strcmp(pretty, "1") == 0 || pretty[0] == '\0';
+    const char *agent = http_header(call->http, "User-Agent");
+    for (size_t i = 0; agent && i < ARRAY_SIZE(PEOPLE); i++)
+        if (text_starts_with(agent, PEOPLE[i]))
+            return true;
+    return false;
+}
+
+void call_answer(struct call *call, int status, json_t *value)
+{
+    char *text;
+    if (wants_pretty(call)) {
+        struct text out = {0};
+        json_write_pretty(value, &out);
+        text = text_take(&out);
+    } else {
+        text = json_to_text(value);
+    }
+    json_decref(value);
+    http_reply_take(call->http, status, "application/json", text);
+    call_end(call);
+}
+
+void call_answer_text(struct call *call, int status, const char *text)
+{
+    http_reply(call->http, status, "text/plain; charset=utf-8", text, strlen(text));
+    call_end(call);
+}
+
+static struct status_about about_target(const struct call *call)
+{
+    const struct target *t = &call->target;
+    if (!t->resource)
+        return (struct status_about){0};
+    return (struct status_about){t->resource->group, t->resource->plural, t->has_name ? t->name : NULL, NULL};
+}
+
+void call_answer_error(struct call *call, const struct error *failure)
+{
+    struct status_about about = about_target(call);
+    if (failure->kind == ERROR_TOO_MANY_REQUESTS)
+        http_add_header(call->http, "Retry-After", "1");
+    call_answer(call, error_kind_info(failure->kind)->http_status, status_failure(failure, &about));
+}
+
+void call_answer_invalid(struct call *call, const struct findings *findings, const char *name)
+{
+    struct status_about about = about_target(call);
+    about.name = name;
+    struct error failure;
+    json_t *status = status_invalid(findings, &about, call->target.resource->kind, &failure);
+    call_answer(call, error_kind_info(failure.kind)->http_status, status);
+}
+
+struct pending {
+    struct call *call;
+    int status;
+    json_t *value;
+};
+
+static void committed(const struct error *failure, void *arg)
+{
+    struct pending *pending = arg;
+    if (failure) {
+        call_answer_error(pending->call, failure);
+        json_decref(pending->value);
+    } else {
+        call_answer(pending->call, pending->status, pending->value);
+    }
+    free(pending);
+}
+
+void call_answer_after_commit(struct call *call, int status, json_t *value)
+{
+    struct pending *pending = must_calloc(1, sizeof *pending);
+    *pending = (struct pending){call, status, value};
+    store_after_commit(call->api->store, committed, pending);
+}
+
+json_t *call_body(struct call *call, bool may_be_empty, struct error *err)
+{
+    size_t length;
+    const char *body = http_body(call->http, &length);
+    if (length == 0 && may_be_empty)
+        return json_object();
+    if (length == 0) {
+        fail(err, ERROR_BAD_REQUEST, "the request has no body; send the object as JSON or YAML");
+        return NULL;
+    }
+    auto_json *objects = manifest_parse(body, length, err);
+    if (!objects)
+        return NULL;
+    if (json_array_size(objects) == 0 && may_be_empty)
+        return json_object();
+    if (json_array_size(objects) != 1 || !json_is_object(json_array_get(objects, 0))) {
+        fail(err, ERROR_BAD_REQUEST, "the body holds %zu objects; send one object per request",
+             json_array_size(objects));
+        return NULL;
+    }
+    return json_incref(json_array_get(objects, 0));
+}
+
+bool call_flag(const struct call *call, const char *name)
+{
+    const char *value = http_query(call->http, name);
+    return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0 || value[0] == '\0');
+}
+
+int call_number(const struct call *call, const char *name, uint64_t limit, uint64_t *ret_value, struct error *err)
+{
+    const char *text = http_query(call->http, name);
+    *ret_value = 0;
+    if (!text || !text[0])
+        return 0;
+    if (!text_to_u64(text, ret_value) || *ret_value > limit)
+        return fail(err, ERROR_BAD_REQUEST, "%s: \"%s\" must be a whole number from 0 to %llu", name, text,
+                    (unsigned long long)limit);
+    return 0;
+}
+
+void call_warn(struct call *call, const char *sentence)
+{
+    auto_text header = {0};
+    text_append(&header, "299 - \"");
+    for (const char *p = sentence; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            text_append(&header, "\\");
+        text_append_n(&header, (unsigned char)*p < ' ' ? " " : p, 1);
+    }
+    text_append(&header, "\"");
+    http_add_header(call->http, "Warning", text_cstr(&header));
+}
+
+char *call_manager(const struct call *call)
+{
+    const char *manager = http_query(call->http, "fieldManager");
+    if (manager && manager[0])
+        return must_strdup(manager);
+    const char *agent = http_header(call->http, "User-Agent");
+    if (!agent || !agent[0])
+        return must_strdup("unknown");
+    return must_strndup(agent, strcspn(agent, "/ "));
+}

@@ -1,0 +1,51 @@
+/* api/call: one request on its way through api/, and how it is answered. Private to api/. */
+#pragma once
+
+#include "api/api.h"
+#include "api/media.h"
+#include "api/status.h"
+#include "api/target.h"
+
+struct watches;
+
+struct api {
+    struct loop *loop;
+    struct store *store;
+    struct runtime *runtime;
+    struct http_server *http;
+    struct watches *watches;
+    struct store_watch *collector; /* follows deletions: see collect.c */
+};
+
+struct call {
+    struct api *api;
+    struct http_request *http;
+    struct target target; /* .resource is NULL for paths that name no resource */
+    enum media_form form;
+};
+
+/* A handler answers, or arranges for an answer, and returns 0; or returns -1 with the error, which is answered for it.
+ * A call ends with exactly one answer. */
+typedef int call_handler(struct call *call, struct error *err);
+
+/* Each steals `value`, and ends the call. */
+void call_answer(struct call *call, int status, json_t *value);
+void call_answer_error(struct call *call, const struct error *failure);
+void call_answer_invalid(struct call *call, const struct findings *findings, const char *name);
+void call_answer_text(struct call *call, int status, const char *text);
+/* Answers once everything written so far is durable, or with the failure to make it so. */
+void call_answer_after_commit(struct call *call, int status, json_t *value);
+/* Ends the call without an answer: the request was taken over by a stream or a tunnel. */
+void call_end(struct call *call);
+
+/* The body as one object: JSON or YAML by reading; NULL with an error when it is none or several. An empty body is an
+ * error unless allowed: then an empty object comes back. */
+json_t *call_body(struct call *call, bool may_be_empty, struct error *err);
+/* A switch in the query: "true" or "1" (and empty: ?watch). */
+bool call_flag(const struct call *call, const char *name);
+/* A number in the query. -1 with ERROR_BAD_REQUEST when it is none or over the limit; 0 when absent. */
+int call_number(const struct call *call, const char *name, uint64_t limit, uint64_t *ret_value, struct error *err);
+/* Adds a Warning header; quotes and line breaks are made harmless. */
+void call_warn(struct call *call, const char *sentence);
+/* Who changes things: fieldManager of the query, else the first word of the User-Agent. The caller frees. */
+char *call_manager(const struct call *call);

@@ -1,0 +1,120 @@
+#include "api/subresource.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/read.h"
+#include "api/source.h"
+
+static const struct subresource *find(const struct target *t)
+{
+    for (const struct subresource *s = SUBRESOURCES; s < SUBRESOURCES + SUBRESOURCE_COUNT; s++)
+        if (strcmp(s->name, t->sub) == 0 && strcmp(s->plural, t->resource->plural) == 0)
+            return s;
+    return NULL;
+}
+
+static void acted(const struct error *failure, void *arg)
+{
+    struct call *call = arg;
+    if (failure) {
+        call_answer_error(call, failure);
+        return;
+    }
+    http_reply(call->http, find(&call->target)->status, "application/json", "", 0);
+    call_end(call);
+}
+
+static int act(struct call *call, struct error *err)
+{
+    auto_json *options = call_body(call, true, err);
+    if (!options)
+        return -1;
+    const struct target *t = &call->target;
+    runtime_act(call->api->runtime, find(t)->action, t->namespace_, t->name, options, acted, call);
+    return 0;
+}
+
+static void guest_answered(json_t *result, const struct error *failure, void *arg)
+{
+    struct call *call = arg;
+    if (failure)
+        call_answer_error(call, failure);
+    else
+        call_answer(call, 200, json_incref(result));
+}
+
+static int ask_guest(struct call *call, struct error *err)
+{
+    (void)err;
+    const struct target *t = &call->target;
+    runtime_guest(call->api->runtime, t->namespace_, t->name, t->sub, guest_answered, call);
+    return 0;
+}
+
+/* There are no instance types here, so that the expanded VM is the VM with its defaults. */
+static int expand_stored(struct call *call, struct error *err)
+{
+    const struct target *t = &call->target;
+    json_t *vm = source_get(call->api, t->resource, t->version, t->namespace_, t->name);
+    if (!vm)
+        return read_not_found(t, err);
+    call_answer(call, 200, vm);
+    return 0;
+}
+
+int subresource_expand(struct call *call, struct error *err)
+{
+    auto_json *vm = call_body(call, false, err);
+    if (!vm)
+        return -1;
+    const char *const path_namespace = strstr(http_path(call->http), "/namespaces/") + strlen("/namespaces/");
+    auto_free char *namespace_ = must_strndup(path_namespace, strcspn(path_namespace, "/"));
+    const char *said = json_text_at(vm, "metadata.namespace", "");
+    if (said[0] && strcmp(said, namespace_) != 0)
+        return fail(err, ERROR_BAD_REQUEST, "VM namespace must be empty or %s", namespace_);
+    if (strcmp(json_text_at(vm, "kind", ""), "VirtualMachine") != 0)
+        return fail(err, ERROR_BAD_REQUEST, "Object is not a valid VirtualMachine");
+    auto_findings findings = {0};
+    if (runtime_admit_write(call->api->runtime, vm, NULL, &findings, err) < 0)
+        return -1;
+    if (findings.cause_count > 0) {
+        call->target.resource = resource_find("kubevirt.io", "v1", "virtualmachines");
+        call_answer_invalid(call, &findings, json_text_at(vm, "metadata.name", ""));
+        return 0;
+    }
+    call_answer(call, 200, take(vm));
+    return 0;
+}
+
+#define VM "virtualmachines"
+#define VMI "virtualmachineinstances"
+
+/* Ordered by plural. */
+const struct subresource SUBRESOURCES[] = {
+    {VM, "start", HTTP_PUT, act, 202, RUNTIME_VM_START},
+    {VM, "stop", HTTP_PUT, act, 202, RUNTIME_VM_STOP},
+    {VM, "restart", HTTP_PUT, act, 202, RUNTIME_VM_RESTART},
+    {VM, "expand-spec", HTTP_GET, expand_stored, 200, 0},
+    {VMI, "pause", HTTP_PUT, act, 200, RUNTIME_VMI_PAUSE},
+    {VMI, "unpause", HTTP_PUT, act, 200, RUNTIME_VMI_UNPAUSE},
+    {VMI, "softreboot", HTTP_PUT, act, 200, RUNTIME_VMI_SOFTREBOOT},
+    {VMI, "reset", HTTP_PUT, act, 200, RUNTIME_VMI_RESET},
+    {VMI, "freeze", HTTP_PUT, act, 200, RUNTIME_VMI_FREEZE},
+    {VMI, "unfreeze", HTTP_PUT, act, 200, RUNTIME_VMI_UNFREEZE},
+    {VMI, "guestosinfo", HTTP_GET, ask_guest, 200, 0},
+    {VMI, "userlist", HTTP_GET, ask_guest, 200, 0},
+    {VMI, "filesystemlist", HTTP_GET, ask_guest, 200, 0},
+};
+const size_t SUBRESOURCE_COUNT = ARRAY_SIZE(SUBRESOURCES);
+
+int subresource_handle(struct call *call, struct error *err)
+{
+    const struct target *t = &call->target;
+    const struct subresource *s = t->has_name ? find(t) : NULL;
+    if (!s)
+        return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
+    if (!(s->methods & http_method(call->http)))
+        return fail(err, ERROR_METHOD_NOT_ALLOWED, "%s does not take %s", t->sub, http_method_text(call->http));
+    return s->handle(call, err);
+}

@@ -1,0 +1,96 @@
+/* A runtime that admits everything and runs nothing, for the tests of api/. What it was asked last is in `asked`. */
+#pragma once
+
+#include <string.h>
+
+#include "runtime/runtime.h"
+
+static struct {
+    char text[256];
+    bool refuse;          /* the next admission finds two causes */
+    bool unknown;         /* the next admission finds an unknown field */
+    struct error failure; /* of actions, when it has a kind */
+    const char *socket;   /* what runtime_socket answers */
+} asked;
+
+int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *before, struct findings *findings,
+                        struct error *err)
+{
+    (void)runtime;
+    (void)before;
+    (void)err;
+    if (asked.refuse) {
+        findings->cause_count = 2;
+        findings->cause = must_calloc(2, sizeof *findings->cause);
+        for (size_t i = 0; i < 2; i++)
+            findings->cause[i] =
+                (struct cause){"FieldValueInvalid", must_strdup("spec.x"), must_format("x is wrong %zu", i)};
+    }
+    if (asked.unknown) {
+        findings->unknown_count = findings->warning_count = 1;
+        findings->unknown = must_calloc(1, sizeof *findings->unknown);
+        findings->unknown[0] = must_strdup("spec.foo");
+        findings->warning = must_calloc(1, sizeof *findings->warning);
+        findings->warning[0] = must_strdup("unknown field \"spec.foo\"");
+    }
+    if (strcmp(json_text_at(object, "kind", ""), "VirtualMachine") == 0 && !json_at(object, "spec.runStrategy"))
+        json_put_at(object, "spec.runStrategy", json_string("Always"));
+    return 0;
+}
+
+void runtime_act(struct runtime *runtime, enum runtime_action action, const char *namespace_, const char *name,
+                 const json_t *options, runtime_done *done, void *arg)
+{
+    (void)runtime;
+    auto_free char *text = json_to_text(options);
+    snprintf(asked.text, sizeof asked.text, "%d %s/%s %s", (int)action, namespace_, name, text);
+    done(asked.failure.kind ? &asked.failure : NULL, arg);
+}
+
+static struct store *fake_store;
+
+int runtime_delete(struct runtime *runtime, const char *kind, const char *namespace_, const char *name, int64_t grace_s,
+                   bool orphan, json_t **ret_object, struct error *err)
+{
+    (void)runtime;
+    snprintf(asked.text, sizeof asked.text, "delete %s %s/%s %lld %d", kind, namespace_, name, (long long)grace_s,
+             orphan);
+    return store_delete(fake_store, kind, namespace_, name, ret_object, err);
+}
+
+void runtime_guest(struct runtime *runtime, const char *namespace_, const char *name, const char *what,
+                   runtime_answer *answer, void *arg)
+{
+    (void)runtime;
+    (void)namespace_;
+    (void)name;
+    auto_json *result = json_pack("{s:s}", "asked", what);
+    answer(asked.failure.kind ? NULL : result, asked.failure.kind ? &asked.failure : NULL, arg);
+}
+
+char *runtime_socket(struct runtime *runtime, const char *namespace_, const char *name, const char *device,
+                     struct error *err)
+{
+    (void)runtime;
+    (void)namespace_;
+    (void)name;
+    (void)device;
+    if (asked.socket)
+        return must_strdup(asked.socket);
+    fail(err, ERROR_BAD_REQUEST, "VMI is not running");
+    return NULL;
+}
+
+json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name)
+{
+    (void)runtime;
+    (void)namespace_;
+    return name ? NULL : json_array();
+}
+
+json_t *runtime_node(struct runtime *runtime)
+{
+    (void)runtime;
+    return json_pack("{s:s, s:s, s:{s:s}, s:{s:[{s:s, s:s}]}}", "kind", "Node", "apiVersion", "v1", "metadata", "name",
+                     "host", "status", "conditions", "type", "Ready", "status", "True");
+}

@@ -1,0 +1,544 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../../api/api.c"
+#include "rtvmd/base/file.h"
+#include "tests/test.h"
+#include "tests/unit/fake_runtime.h"
+
+static struct loop *loop;
+static struct store *store;
+static struct api *api;
+static char folder[] = "/tmp/rtvmd-api-XXXXXX";
+static char path[64];
+
+static int dial(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        perror("connect");
+    return fd;
+}
+
+/* Turns the loop until the text was heard or the other end closed. */
+static const char *hear(int fd, const char *until)
+{
+    static struct text heard;
+    text_clear(&heard);
+    uint64_t end = now_monotonic_ms() + 3000;
+    while (now_monotonic_ms() < end) {
+        loop_run_once(loop, false);
+        char chunk[4096];
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n == 0)
+            break;
+        if (n > 0)
+            text_append_n(&heard, chunk, (size_t)n);
+        else
+            usleep(100);
+        if (until && strstr(text_cstr(&heard), until))
+            break;
+    }
+    return text_cstr(&heard);
+}
+
+static void send_request(int fd, const char *method, const char *target, const char *headers, const char *body)
+{
+    auto_text request = {0};
+    text_printf(&request,
+                "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nUser-Agent: tester/1\r\n%sContent-Length: "
+                "%zu\r\n\r\n%s",
+                method, target, headers, strlen(body), body);
+    CHECK(write(fd, request.data, request.length) == (ssize_t)request.length);
+}
+
+static int status;
+static char answer_head[4096];
+
+/* The JSON body of the answer; its status is in `status`. Valid until the next call. */
+static json_t *ask_with(const char *method, const char *target, const char *headers, const char *body)
+{
+    static json_t *answer;
+    int fd = dial();
+    send_request(fd, method, target, headers, body);
+    const char *heard = hear(fd, NULL);
+    close(fd);
+    status = strlen(heard) > 12 ? (int)strtol(heard + 9, NULL, 10) : 0;
+    const char *end = strstr(heard, "\r\n\r\n");
+    snprintf(answer_head, sizeof answer_head, "%.*s", end ? (int)(end - heard) : 0, heard);
+    json_decref(answer);
+    struct error err;
+    answer = end && end[4] ? json_from_text(end + 4, strlen(end + 4), &err) : NULL;
+    return answer;
+}
+
+static json_t *ask(const char *method, const char *target, const char *body)
+{
+    return ask_with(method, target, "", body);
+}
+
+static const char *says(const json_t *answer, const char *at)
+{
+    return json_text_at(answer, at, "(none)");
+}
+
+#define VMS "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
+#define VM(name)                                                                                    \
+    "{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":\"" name \
+    "\"},\"spec\":{\"template\":{}}}"
+#define MAPS "/api/v1/namespaces/default/configmaps"
+#define MAP(name, more) \
+    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" name "\"" more "},\"data\":{\"a\":\"1\"}}"
+
+static void an_object_lives(void)
+{
+    const json_t *a = ask("POST", VMS, VM("one"));
+    CHECK_INT(status, 201);
+    CHECK_TEXT(says(a, "metadata.namespace"), "default");
+    CHECK_TEXT(says(a, "spec.runStrategy"), "Always");
+    CHECK(strlen(says(a, "metadata.uid")) == 36);
+    CHECK_INT(json_int_at(a, "metadata.generation", 0), 1);
+    a = ask("POST", VMS, VM("one"));
+    CHECK_INT(status, 409);
+    CHECK_TEXT(says(a, "reason"), "AlreadyExists");
+    CHECK_TEXT(says(a, "message"), "virtualmachines.kubevirt.io \"one\" already exists");
+    a = ask("GET", VMS "/one", "");
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "metadata.name"), "one");
+    auto_json *copy = json_deep_copy(a);
+    json_put_at(copy, "spec.runStrategy", json_string("Halted"));
+    json_put_at(copy, "status.printableStatus", json_string("Invented"));
+    auto_free char *text = json_to_text(copy);
+    a = ask("PUT", VMS "/one", text);
+    CHECK_INT(status, 200);
+    CHECK_INT(json_int_at(a, "metadata.generation", 0), 2);
+    CHECK_TEXT(says(a, "status.printableStatus"), "(none)");
+    a = ask("PUT", VMS "/one", text); /* its resourceVersion is old now */
+    CHECK_INT(status, 409);
+    CHECK_TEXT(says(a, "reason"), "Conflict");
+    a = ask_with("PATCH", VMS "/one", "Content-Type: application/merge-patch+json\r\n",
+                 "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}");
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "metadata.labels.a"), "b");
+    CHECK_INT(json_int_at(a, "metadata.generation", 0), 2);
+    a = ask_with("PATCH", VMS "/one/status", "Content-Type: application/merge-patch+json\r\n",
+                 "{\"status\":{\"printableStatus\":\"Fine\"},\"spec\":{\"runStrategy\":\"Always\"}}");
+    CHECK_TEXT(says(a, "status.printableStatus"), "Fine");
+    CHECK_TEXT(says(a, "spec.runStrategy"), "Halted");
+    a = ask("DELETE", VMS "/one?gracePeriodSeconds=7", "");
+    CHECK_INT(status, 200);
+    CHECK_TEXT(asked.text, "delete VirtualMachine default/one 7 0");
+    a = ask("GET", VMS "/one", "");
+    CHECK_INT(status, 404);
+    CHECK_TEXT(says(a, "message"), "virtualmachines.kubevirt.io \"one\" not found");
+    CHECK_TEXT(says(a, "details.kind"), "virtualmachines");
+}
+
+static void a_dry_run_leaves_nothing(void)
+{
+    const json_t *a = ask("POST", VMS "?dryRun=All", VM("dry"));
+    CHECK_INT(status, 201);
+    CHECK_TEXT(says(a, "metadata.name"), "dry");
+    ask("GET", VMS "/dry", "");
+    CHECK_INT(status, 404);
+    ask("POST", VMS "?dryRun=Some", VM("dry"));
+    CHECK_INT(status, 400);
+    ask("POST", MAPS, MAP("dry", ""));
+    ask("DELETE", MAPS "/dry", "{\"dryRun\":[\"All\"]}");
+    CHECK_INT(status, 200);
+    ask("GET", MAPS "/dry", "");
+    CHECK_INT(status, 200);
+    ask("DELETE", MAPS "/dry", "");
+}
+
+static void refusals_name_every_cause(void)
+{
+    asked.refuse = true;
+    const json_t *a = ask("POST", VMS, VM("bad"));
+    asked.refuse = false;
+    CHECK_INT(status, 422);
+    CHECK_TEXT(says(a, "reason"), "Invalid");
+    CHECK_TEXT(says(a, "message"), "VirtualMachine \"bad\" is invalid: x is wrong 0, x is wrong 1");
+    CHECK_TEXT(says(a, "details.causes.1.field"), "spec.x");
+    asked.unknown = true;
+    ask("POST", VMS, VM("odd"));
+    CHECK_INT(status, 201);
+    CHECK(strstr(answer_head, "Warning: 299 - \"unknown field \\\"spec.foo\\\"\"") != NULL);
+    a = ask("POST", VMS "?fieldValidation=Strict", VM("odd2"));
+    CHECK_INT(status, 400);
+    CHECK(strstr(says(a, "message"), "strict decoding error: unknown field \"spec.foo\"") != NULL);
+    ask("POST", VMS "?fieldValidation=Ignore", VM("odd2"));
+    CHECK_INT(status, 201);
+    CHECK(strstr(answer_head, "Warning") == NULL);
+    asked.unknown = false;
+    ask("DELETE", VMS "/odd", "");
+    ask("DELETE", VMS "/odd2", "");
+}
+
+static void what_does_not_fit_the_path_is_refused(void)
+{
+    static const struct {
+        const char *method, *target, *body;
+        int status;
+    } cases[] = {
+        {"POST", VMS, "", 400},
+        {"POST", VMS, "{}", 400},
+        {"POST", VMS, "nonsense", 400},
+        {"POST", VMS, MAP("x", ""), 400},
+        {"POST", VMS "/x", VM("x"), 405},
+        {"POST", "/apis/kubevirt.io/v1/virtualmachines", VM("x"), 405},
+        {"POST", "/apis/kubevirt.io/v1/namespaces/missing/virtualmachines", VM("x"), 404},
+        {"POST", MAPS, MAP("x", ",\"namespace\":\"other\""), 400},
+        {"POST", MAPS, MAP("x", ",\"resourceVersion\":\"1\""), 400},
+        {"POST", MAPS, MAP("x", ",\"labels\":{\"a\":1}"), 400},
+        {"POST", MAPS, MAP("x", ",\"ownerReferences\":[{}]"), 400},
+        {"POST", MAPS, MAP("X_", ""), 422},
+        {"POST", MAPS, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}", 422},
+        {"PUT", MAPS "/none", MAP("none", ""), 404},
+        {"PUT", MAPS "/none", MAP("x", ""), 404},
+        {"GET", "/apis/kubevirt.io/v7/virtualmachines", "", 404},
+        {"GET", "/nowhere", "", 404},
+        {"GET", "/api/v1/namespaces/default/configmaps/a/b", "", 404},
+        {"DELETE", "/version", "", 405},
+        {"GET", VMS "?labelSelector=a%20b", "", 400},
+        {"GET", VMS "?fieldSelector=spec.x=1", "", 400},
+        {"GET", VMS "?limit=x", "", 400},
+        {"GET", VMS "?continue=x", "", 400},
+        {"GET", VMS "?resourceVersion=999999", "", 504},
+        {"GET", VMS "?watch=true&resourceVersion=999999", "", 504},
+        {"GET", VMS "?watch=true&timeoutSeconds=86401", "", 400},
+        {"DELETE", "/api/v1/namespaces/default", "", 403},
+        {"DELETE", "/api/v1/nodes/host", "", 405},
+        {"PATCH", VMS "/none", "{}", 404},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const json_t *a = ask(cases[i].method, cases[i].target, cases[i].body);
+        if (status != cases[i].status || strcmp(says(a, "kind"), "Status") != 0) {
+            printf("# %s %s %s is %d %s\n", cases[i].method, cases[i].target, cases[i].body, status,
+                   says(a, "message"));
+            test_failures++;
+        }
+    }
+    ask_with("GET", VMS, "Accept: application/vnd.kubernetes.protobuf\r\n", "");
+    CHECK_INT(status, 406);
+}
+
+static void lists_are_filtered_and_paged(void)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        auto_free char *body =
+            must_format("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\","
+                        "\"labels\":{\"odd\":\"%s\"}}}",
+                        names[i], i % 2 ? "yes" : "no");
+        ask("POST", MAPS, body);
+        CHECK_INT(status, 201);
+    }
+    const json_t *a = ask("GET", MAPS, "");
+    CHECK_TEXT(says(a, "kind"), "ConfigMapList");
+    CHECK_INT(json_array_size(json_at(a, "items")), 5);
+    a = ask("GET", MAPS "?labelSelector=odd%3Dyes", "");
+    CHECK_INT(json_array_size(json_at(a, "items")), 2);
+    a = ask("GET", "/api/v1/configmaps?fieldSelector=metadata.name%3Dc", "");
+    CHECK_INT(json_array_size(json_at(a, "items")), 1);
+    auto_free char *next = must_strdup(MAPS "?limit=2");
+    auto_text seen = {0};
+    int pages = 0;
+    for (; pages < 5; pages++) {
+        a = ask("GET", next, "");
+        for (size_t i = 0; i < json_array_size(json_at(a, "items")); i++)
+            text_append(&seen, says(json_array_get(json_at(a, "items"), i), "metadata.name"));
+        const char *token = json_text_at(a, "metadata.continue", NULL);
+        if (!token)
+            break;
+        free(next);
+        next = must_format("%s?limit=2&continue=%s", MAPS, token);
+    }
+    CHECK_INT(pages, 2);
+    CHECK_TEXT(text_cstr(&seen), "abcde");
+    a = ask("DELETE", MAPS "?labelSelector=odd%3Dyes", "");
+    CHECK_INT(status, 200);
+    a = ask("GET", MAPS, "");
+    CHECK_INT(json_array_size(json_at(a, "items")), 3);
+    ask("DELETE", MAPS, "");
+    a = ask("GET", MAPS, "");
+    CHECK_INT(json_array_size(json_at(a, "items")), 0);
+}
+
+static void tables_are_rendered(void)
+{
+    ask("POST", VMS, VM("one"));
+    const char *table = "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json\r\n";
+    const json_t *a = ask_with("GET", VMS, table, "");
+    CHECK_TEXT(says(a, "kind"), "Table");
+    CHECK_TEXT(says(a, "columnDefinitions.2.name"), "Status");
+    CHECK_TEXT(says(a, "rows.0.cells.0"), "one");
+    CHECK_TEXT(says(a, "rows.0.cells.1"), "0s");
+    CHECK_TEXT(says(a, "rows.0.object.kind"), "PartialObjectMetadata");
+    a = ask_with("GET", VMS "/one?includeObject=Object", table, "");
+    CHECK_TEXT(says(a, "rows.0.object.kind"), "VirtualMachine");
+    a = ask_with("GET", VMS, "Accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io\r\n", "");
+    CHECK_TEXT(says(a, "kind"), "PartialObjectMetadataList");
+    CHECK(json_at(a, "items.0.spec") == NULL);
+    a = ask("GET", "/apis/kubevirt.io/v1alpha3/namespaces/default/virtualmachines/one", "");
+    CHECK_TEXT(says(a, "apiVersion"), "kubevirt.io/v1alpha3");
+    CHECK(strstr(answer_head, "Warning: 299 - \"kubevirt.io/v1alpha3 is now deprecated") != NULL);
+    ask("DELETE", VMS "/one", "");
+}
+
+static void server_side_apply_knows_owners(void)
+{
+    const char *type = "Content-Type: application/apply-patch+yaml\r\n";
+    const json_t *a = ask_with("PATCH", MAPS "/own?fieldManager=one", type, MAP("own", ""));
+    CHECK_INT(status, 201);
+    CHECK_TEXT(says(a, "metadata.managedFields.0.operation"), "Apply");
+    auto_free char *version = must_strdup(says(a, "metadata.resourceVersion"));
+    a = ask_with("PATCH", MAPS "/own?fieldManager=one", type, MAP("own", ""));
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "metadata.resourceVersion"), version);
+    a = ask_with(
+        "PATCH", MAPS "/own?fieldManager=two", type,
+        "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"own\"},\"data\":{\"a\":\"2\",\"b\":\"3\"}}");
+    CHECK_INT(status, 409);
+    CHECK(strstr(says(a, "message"), "Apply failed with 1 conflict: conflicts with \"one\" using v1:\n- .data.a") !=
+          NULL);
+    a = ask_with(
+        "PATCH", MAPS "/own?fieldManager=two&force=true", type,
+        "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"own\"},\"data\":{\"a\":\"2\",\"b\":\"3\"}}");
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "data.a"), "2");
+    a = ask_with(
+        "PATCH", MAPS "/own?fieldManager=two", type,
+        "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"own\"},\"data\":{\"a\":\"2\"}}");
+    CHECK(json_at(a, "data.b") == NULL); /* applied no more, owned by nobody else */
+    ask_with("PATCH", MAPS "/own", type, MAP("own", ""));
+    CHECK_INT(status, 400); /* no fieldManager */
+    a = ask_with("PATCH", MAPS "/own", "Content-Type: application/strategic-merge-patch+json\r\n",
+                 "{\"data\":{\"a\":\"9\"}}");
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "metadata.managedFields.0.manager"), "tester");
+    ask_with("PATCH", VMS "/own", "Content-Type: application/strategic-merge-patch+json\r\n", "{}");
+    CHECK_INT(status, 404);
+    ask("DELETE", MAPS "/own", "");
+}
+
+static void secrets_and_generated_names(void)
+{
+    const json_t *a = ask(
+        "POST", "/api/v1/namespaces/default/secrets",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"generateName\":\"s-\"},\"stringData\":{\"k\":\"pass\"}}");
+    CHECK_INT(status, 201);
+    CHECK_TEXT(says(a, "data.k"), "cGFzcw==");
+    CHECK_TEXT(says(a, "type"), "Opaque");
+    CHECK(json_at(a, "stringData") == NULL);
+    CHECK_INT(strlen(says(a, "metadata.name")), 7);
+    CHECK(text_starts_with(says(a, "metadata.name"), "s-"));
+}
+
+static void finalizers_hold(void)
+{
+    ask("POST", MAPS, MAP("held", ",\"finalizers\":[\"x/y\"]"));
+    const json_t *a = ask("DELETE", MAPS "/held", "");
+    CHECK_INT(status, 200);
+    CHECK(json_at(a, "metadata.deletionTimestamp") != NULL);
+    ask("GET", MAPS "/held", "");
+    CHECK_INT(status, 200);
+    ask_with("PATCH", MAPS "/held", "Content-Type: application/json-patch+json\r\n",
+             "[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]");
+    CHECK_INT(status, 200);
+    ask("GET", MAPS "/held", "");
+    CHECK_INT(status, 404);
+    ask("POST", MAPS, MAP("pre", ""));
+    ask("DELETE", MAPS "/pre", "{\"preconditions\":{\"uid\":\"wrong\"}}");
+    CHECK_INT(status, 409);
+    ask("DELETE", MAPS "/pre", "");
+}
+
+static void owned_objects_follow_their_owner(void)
+{
+    const json_t *a = ask("POST", MAPS, MAP("owner", ""));
+    auto_free char *owned = must_format(
+        "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"owned\",\"ownerReferences\":[{\"apiVersion\":"
+        "\"v1\",\"kind\":\"ConfigMap\",\"name\":\"owner\",\"uid\":\"%s\"}]}}",
+        says(a, "metadata.uid"));
+    ask("POST", MAPS, owned);
+    CHECK_INT(status, 201);
+    ask("DELETE", MAPS "/owner", "");
+    ask("GET", MAPS "/owned", "");
+    CHECK_INT(status, 404);
+
+    ask("POST", "/api/v1/namespaces",
+        "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"space\"}}");
+    CHECK_INT(status, 201);
+    ask("POST", "/api/v1/namespaces/space/configmaps", MAP("inside", ""));
+    CHECK_INT(status, 201);
+    ask("DELETE", "/api/v1/namespaces/space", "");
+    CHECK_INT(status, 200);
+    ask("GET", "/api/v1/namespaces/space", "");
+    CHECK_INT(status, 404);
+    ask("GET", "/api/v1/namespaces/space/configmaps/inside", "");
+    CHECK_INT(status, 404);
+}
+
+static void subresources_reach_the_runtime(void)
+{
+#define SUBS "/apis/subresources.kubevirt.io/v1/namespaces/default/"
+    ask("PUT", SUBS "virtualmachines/x/stop", "{\"gracePeriod\":3}");
+    CHECK_INT(status, 202);
+    CHECK_TEXT(asked.text, "1 default/x {\"gracePeriod\":3}");
+    ask("PUT", SUBS "virtualmachineinstances/x/pause", "");
+    CHECK_INT(status, 200);
+    fail(&asked.failure, ERROR_CONFLICT, "VM is already running");
+    const json_t *a = ask("PUT", SUBS "virtualmachines/x/start", "{}");
+    CHECK_INT(status, 409);
+    CHECK_TEXT(says(a, "message"), "VM is already running");
+    asked.failure.kind = ERROR_NONE;
+    a = ask("GET", SUBS "virtualmachineinstances/x/guestosinfo", "");
+    CHECK_TEXT(says(a, "asked"), "guestosinfo");
+    ask("GET", SUBS "virtualmachines/x/start", "");
+    CHECK_INT(status, 405);
+    ask("PUT", SUBS "virtualmachines/x/fly", "");
+    CHECK_INT(status, 404);
+    a = ask("PUT", SUBS "expand-vm-spec", VM("e"));
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "spec.runStrategy"), "Always");
+}
+
+static void discovery_describes_it_all(void)
+{
+    const json_t *a = ask("GET", "/version", "");
+    CHECK_TEXT(says(a, "major"), "1");
+    a = ask("GET", "/api", "");
+    CHECK_TEXT(says(a, "versions.0"), "v1");
+    a = ask("GET", "/apis", "");
+    CHECK_TEXT(says(a, "groups.0.preferredVersion.groupVersion"), "kubevirt.io/v1");
+    a = ask("GET", "/apis/subresources.kubevirt.io", "");
+    CHECK_TEXT(says(a, "preferredVersion.groupVersion"), "subresources.kubevirt.io/v1");
+    a = ask("GET", "/apis/subresources.kubevirt.io/v1/version", "");
+    CHECK(text_starts_with(says(a, "gitVersion"), "v1."));
+    a = ask("GET", "/apis/kubevirt.io/v1", "");
+    CHECK_TEXT(says(a, "groupVersion"), "kubevirt.io/v1");
+    CHECK_TEXT(says(a, "resources.0.shortNames.0"), "vmi");
+    a = ask_with("GET", "/apis", "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\n",
+                 "");
+    CHECK_TEXT(says(a, "kind"), "APIGroupDiscoveryList");
+    CHECK_TEXT(says(a, "items.0.versions.0.resources.1.subresources.0.subresource"), "status");
+    ask("GET", "/apis/no.such", "");
+    CHECK_INT(status, 404);
+    ask("GET", "/readyz", "");
+    CHECK_INT(status, 200);
+    ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        "{\"kind\":\"SelfSubjectAccessReview\",\"apiVersion\":\"authorization.k8s.io/v1\"}");
+    CHECK_INT(status, 201);
+}
+
+static void watches_follow(void)
+{
+    ask("POST", MAPS, MAP("seen", ""));
+    int fd = dial();
+    send_request(fd, "GET", MAPS "?watch=true", "", "");
+    CHECK(strstr(hear(fd, "ADDED"), "\"name\":\"seen\"") != NULL);
+    ask_with("PATCH", MAPS "/seen", "Content-Type: application/merge-patch+json\r\n", "{\"data\":{\"a\":\"2\"}}");
+    CHECK(strstr(hear(fd, "MODIFIED"), "\"a\":\"2\"") != NULL);
+    const json_t *a = ask("GET", MAPS "/seen", "");
+    auto_free char *since =
+        must_format("%s?watch=1&timeoutSeconds=1&resourceVersion=%s", MAPS, says(a, "metadata.resourceVersion"));
+    ask("DELETE", MAPS "/seen", "");
+    CHECK(strstr(hear(fd, "DELETED"), "\"name\":\"seen\"") != NULL);
+    CHECK_INT(watches_count(api->watches), 1);
+    close(fd);
+    fd = dial();
+    send_request(fd, "GET", since, "", ""); /* told what came after, then ends in time */
+    const char *heard = hear(fd, NULL);
+    CHECK(strstr(heard, "\"type\":\"DELETED\"") != NULL);
+    CHECK(strstr(heard, "ADDED") == NULL);
+    CHECK(strstr(heard, "0\r\n\r\n") != NULL);
+    CHECK_INT(watches_count(api->watches), 0);
+    close(fd);
+}
+
+static void watches_filter(void)
+{
+    int fd = dial();
+    send_request(fd, "GET", MAPS "?watch=true&labelSelector=on%3Dyes", "", "");
+    hear(fd, "\r\n\r\n");
+    ask("POST", MAPS, MAP("lab", ""));
+    ask_with("PATCH", MAPS "/lab", "Content-Type: application/merge-patch+json\r\n",
+             "{\"metadata\":{\"labels\":{\"on\":\"yes\"}}}");
+    CHECK(strstr(hear(fd, "\"type\""), "ADDED") != NULL);
+    ask_with("PATCH", MAPS "/lab", "Content-Type: application/merge-patch+json\r\n",
+             "{\"metadata\":{\"labels\":{\"on\":\"no\"}}}");
+    CHECK(strstr(hear(fd, "\"type\""), "DELETED") != NULL);
+    ask("DELETE", MAPS "/lab", "");
+    close(fd);
+
+    fd = dial();
+    send_request(fd, "GET", "/api/v1/nodes?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&timeoutSeconds=1",
+                 "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n", "");
+    const char *heard = hear(fd, NULL);
+    CHECK(strstr(heard, "\"Ready\"") != NULL);
+    CHECK(strstr(heard, "BOOKMARK") != NULL);
+    CHECK(strstr(heard, "k8s.io/initial-events-end") != NULL);
+    close(fd);
+}
+
+static void old_versions_are_gone(void)
+{
+    ask("POST", MAPS, MAP("busy", ""));
+    for (unsigned i = 0; i < LIMIT_CHANGE_LOG; i++) {
+        struct error err;
+        auto_json *object = store_get(store, "ConfigMap", "default", "busy");
+        json_t *next = json_deep_copy(object);
+        json_put_at(next, "data.n", json_sprintf("%u", i));
+        CHECK_INT(store_update(store, next, false, NULL, &err), 0);
+    }
+    ask("GET", MAPS "/busy", "");
+    int fd = dial();
+    send_request(fd, "GET", MAPS "?watch=true&resourceVersion=2", "", "");
+    const char *heard = hear(fd, NULL);
+    CHECK(strstr(heard, "\"type\":\"ERROR\"") != NULL);
+    CHECK(strstr(heard, "\"code\":410") != NULL);
+    close(fd);
+}
+
+int main(void)
+{
+    struct error err;
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof path, "%s/socket", folder);
+    loop = loop_new();
+    store = fake_store = store_open(folder, loop, &err);
+    if (!store) {
+        printf("Bail out! %s\n", err.text);
+        return 1;
+    }
+    api = api_new(loop, store, NULL);
+    if (http_listen_unix(api_http(api), path, 0600, &err) < 0) {
+        printf("Bail out! %s\n", err.text);
+        return 1;
+    }
+    RUN(an_object_lives);
+    RUN(a_dry_run_leaves_nothing);
+    RUN(refusals_name_every_cause);
+    RUN(what_does_not_fit_the_path_is_refused);
+    RUN(lists_are_filtered_and_paged);
+    RUN(tables_are_rendered);
+    RUN(server_side_apply_knows_owners);
+    RUN(secrets_and_generated_names);
+    RUN(finalizers_hold);
+    RUN(owned_objects_follow_their_owner);
+    RUN(subresources_reach_the_runtime);
+    RUN(discovery_describes_it_all);
+    RUN(watches_follow);
+    RUN(watches_filter);
+    RUN(old_versions_are_gone);
+    api_free(api);
+    store_close(store);
+    loop_free(loop);
+    file_remove_tree(folder, &err);
+    return test_end();
+}
