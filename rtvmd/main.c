@@ -45,6 +45,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < VERB_COUNT; i++)
         if (strcmp(VERBS[i].name, name) == 0)
             return VERBS[i].run(argc - 1, argv + 1);
+    if (strcmp(name, "image-unpack") == 0)
+        return verb_image_unpack(argc - 1, argv + 1);
     fprintf(stderr, "rtvmd: unknown verb \"%s\"; rtvmd --help lists them\n", argv[1]);
     return 2;
 }

@@ -70,9 +70,7 @@
 
 /* Images and volumes (runtime/image): bytes that come from elsewhere. */
 #define LIMIT_IMAGE_NAME_BYTES 512u
-#define LIMIT_IMAGE_MANIFEST_BYTES                                                    \
-    (4u << 20) /* manifest, index or configuration of an image; what registries allow \
-                */
+#define LIMIT_IMAGE_MANIFEST_BYTES (4u << 20) /* one JSON document of an image; what registries allow */
 #define LIMIT_IMAGE_LAYERS 256u
 #define LIMIT_IMAGE_ENTRIES 1000000u                 /* files over all layers of one image */
 #define LIMIT_IMAGE_HIDDEN 10000u                    /* whiteouts and replaced files that matter for the disk */
@@ -80,8 +78,8 @@
 #define LIMIT_IMAGE_SIZE_BYTES (UINT64_C(1) << 46)   /* what a disk says it holds: 64 TiB */
 #define LIMIT_IMAGE_FREE_BYTES (UINT64_C(256) << 20) /* left free on the disk images are written to */
 #define LIMIT_IMAGE_TOOL_MS 60000u                   /* qemu-img on one file, skopeo inspect */
-#define LIMIT_IMAGE_PULL_MS (60u * 60000u)           /* skopeo copy */
-#define LIMIT_IMAGE_UNPACK_MS (60u * 60000u)
+#define LIMIT_IMAGE_PULL_MS 3600000u                 /* skopeo copy */
+#define LIMIT_IMAGE_UNPACK_MS 3600000u
 #define LIMIT_IMAGE_UNPACK_MEMORY_BYTES (UINT64_C(1) << 30) /* of the unpacking child */
 #define LIMIT_ISO_BYTES (4u << 20)                          /* Kubernetes: one MiB in a Secret or ConfigMap */
 #define LIMIT_ISO_FILES 4096u

@@ -1,6 +1,8 @@
 #include "runtime/image/folders.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "rtvmd/base/limits.h"
 
@@ -50,4 +52,29 @@ char *folder_claim_file(const char *state_dir, const char *namespace_, const cha
     if (want_plain("namespace", namespace_, err) < 0 || want_plain("claim", claim, err) < 0)
         return NULL;
     return must_format("%s/volumes/%s/%s.img", state_dir, namespace_, claim);
+}
+
+int folder_make(const char *path, struct error *err)
+{
+    if (mkdir(path, 0711) == 0)
+        return chmod(path, 0711) < 0 ? fail_errno(err, "make folder %s", path) : 0;
+    struct stat status;
+    if (errno != EEXIST || stat(path, &status) < 0)
+        return fail_errno(err, "make folder %s", path);
+    return S_ISDIR(status.st_mode) ? 0 : fail(err, ERROR_INVALID, "%s exists and is not a folder", path);
+}
+
+int folder_make_run(const char *state_dir, const char *namespace_, const char *name, struct error *err)
+{
+    auto_free char *run = folder_of_run(state_dir, namespace_, name, err);
+    if (!run)
+        return -1;
+    for (char *slash = run + strlen(state_dir); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int made = folder_make(run, err);
+        *slash = '/';
+        if (made < 0)
+            return -1;
+    }
+    return folder_make(run, err);
 }

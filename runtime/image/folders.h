@@ -15,3 +15,9 @@ char *folder_of_run(const char *state_dir, const char *namespace_, const char *n
 char *folder_run_file(const char *state_dir, const char *namespace_, const char *name, const char *volume,
                       const char *suffix, struct error *err);
 char *folder_claim_file(const char *state_dir, const char *namespace_, const char *claim, struct error *err);
+
+/* Makes the folder of a run and those above it below the state directory. Mode 0711 whatever the umask is: QEMU's own
+ * user must get through, and nobody may list. */
+int folder_make_run(const char *state_dir, const char *namespace_, const char *name, struct error *err);
+/* mkdir with that mode; an existing folder is kept as it is. */
+int folder_make(const char *path, struct error *err);

@@ -8,6 +8,7 @@
 
 #include "runtime/image/folders.h"
 #include "runtime/image/image.h"
+#include "runtime/image/name.h"
 
 struct planned {
     const struct image_config *config;
@@ -77,12 +78,12 @@ static int plan_empty_disk(const struct planned *p, struct error *err)
 static int plan_container_disk(const struct planned *p, struct error *err)
 {
     const char *image = json_text_at(p->volume->source, "image", "");
-    if (!image[0])
-        return fail(err, ERROR_INVALID, "containerDisk.image is required");
+    if (image_name_check(image, err) < 0)
+        return error_prefix(err, "containerDisk.image");
     p->disk->path = run_file(p, ".qcow2", err);
     p->disk->backing_path = run_file(p, ".base", err);
     p->disk->qcow2 = true;
-    p->disk->backing_qcow2 = strcmp(image, IMAGE_PROBE_NAME) != 0;
+    p->disk->backing_qcow2 = !image_name_is_probe(image);
     return p->disk->path && p->disk->backing_path ? 0 : -1;
 }
 

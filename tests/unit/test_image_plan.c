@@ -93,7 +93,7 @@ static void refuses_with_the_name_and_a_remedy(void)
         {VM_VOLUME_HOST_DISK, "{\"path\":\"/data/\"}", "without //"},
         {VM_VOLUME_HOST_DISK, "{\"path\":\"data/x\"}", "absolute"},
         {VM_VOLUME_HOST_DISK, "{}", "absolute"},
-        {VM_VOLUME_CONTAINER_DISK, "{}", "required"},
+        {VM_VOLUME_CONTAINER_DISK, "{}", "containerDisk.image"},
         {VM_VOLUME_PVC, "{\"claimName\":\"../../etc/x\"}", "claim"},
         {VM_VOLUME_PVC, "{\"claimName\":\"..\"}", "claim"},
         {VM_VOLUME_DOWNWARD_API, "{}", "downwardAPI are not supported"},
