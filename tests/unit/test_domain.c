@@ -581,7 +581,7 @@ static void other_devices_appear_when_asked_for(void)
     CHECK(render());
     CHECK_TEXT(attribute("devices/controller", "model"), "qemu-xhci");
     CHECK_TEXT(attribute("devices/input", "bus"), "usb");
-    CHECK_TEXT(xml_attribute_of(nth("devices/input", 1), "model"), "virtio-transitional");
+    CHECK_TEXT(xml_attribute_of(nth("devices/input", 1), "model"), "virtio");
     CHECK_TEXT(attribute("devices/watchdog", "action"), "poweroff");
     CHECK_TEXT(attribute("devices/sound", "model"), "ac97");
     CHECK_TEXT(text("devices/rng/backend"), "/dev/urandom");
