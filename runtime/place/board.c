@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned host_distance(const struct host *host, unsigned a, unsigned b)
+static uint8_t host_distance(const struct host *host, unsigned a, unsigned b)
 {
     int distance = host->node[a].distance[b];
     if (distance > 0)
-        return distance > 255 ? 255 : (unsigned)distance;
+        return distance > 255 ? 255 : (uint8_t)distance;
     return a == b ? 10 : 20;
 }
 

@@ -58,7 +58,7 @@ struct board {
     unsigned node_count;
     unsigned group_count;
     unsigned core_count;
-    unsigned distance[LIMIT_HOST_NODES][LIMIT_HOST_NODES]; /* by board node; 10 to itself, 20 when unknown */
+    uint8_t distance[LIMIT_HOST_NODES][LIMIT_HOST_NODES]; /* by board node; 10 to itself, 20 when unknown */
     struct board_node node[LIMIT_HOST_NODES];
     struct board_group group[BOARD_CORES_MAX];
     struct board_core core[BOARD_CORES_MAX];

@@ -13,13 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/place/reach.h"
+
 struct search {
     const struct board *board;
     const struct demand *demand;
     const struct tables *tables;
     struct candidates *log;
     unsigned usable_count;
-    unsigned usable[LIMIT_HOST_NODES]; /* board nodes with free CPUs */
+    unsigned usable[LIMIT_HOST_NODES];     /* board nodes with free CPUs */
+    unsigned most_vcpus[LIMIT_HOST_NODES]; /* one node can take under the rules */
     bool remote_memory;
     uint64_t most_pages_left;
     struct cost base; /* what every set costs */
@@ -96,22 +99,29 @@ static struct cost node_option(const struct search *search, unsigned n, unsigned
     return cost_plus(cost, node_terms(search, n, vcpus, extras));
 }
 
-/* The vCPUs one node of the set may get: what the others cannot take, up to what leaves one guest core for each. */
-static void node_range(const struct search *search, unsigned n, unsigned *ret_low, unsigned *ret_high)
+/* The totals of vCPUs a layer can hold: what the nodes so far can make up and the nodes to come can complete. */
+struct window {
+    unsigned low;
+    unsigned high;
+};
+
+/* The vCPUs one node may get: nothing outside the set; inside what the others cannot take, up to what leaves one guest
+ * core for each of them. */
+static struct window node_range(const struct search *search, unsigned n)
 {
     const struct demand *demand = search->demand;
-    unsigned others = 0;
+    if (!search->is_chosen[n])
+        return (struct window){0, 0};
+    unsigned others = 0, threads = demand->threads;
     for (unsigned i = 0; i < search->size; i++)
         if (search->chosen[i] != n)
-            others += search->board->node[search->chosen[i]].free;
-    unsigned low = demand->vcpus > others ? demand->vcpus - others : demand->threads;
-    unsigned high = demand->vcpus - demand->threads * (search->size - 1);
-    unsigned free = search->board->node[n].free;
-    if (low < demand->threads)
-        low = demand->threads;
-    low += (demand->threads - low % demand->threads) % demand->threads;
-    *ret_low = low;
-    *ret_high = high < free ? high : free;
+            others += search->most_vcpus[search->chosen[i]];
+    unsigned low = demand->vcpus > others ? demand->vcpus - others : threads;
+    unsigned high = demand->vcpus - threads * (search->size - 1);
+    if (low < threads)
+        low = threads;
+    low += (threads - low % threads) % threads;
+    return (struct window){low, high < search->most_vcpus[n] ? high : search->most_vcpus[n]};
 }
 
 /* extras move in steps: all together (step = extras), or one by one (step = 1). */
@@ -125,38 +135,43 @@ struct pick { /* how a state of a layer was reached */
     uint16_t places;
 };
 
-static size_t state_index(const struct search *search, const struct layers *layers, unsigned vcpus, unsigned places)
+static size_t state_index(const struct layers *layers, unsigned vcpus, unsigned places)
 {
-    (void)search;
     return (size_t)vcpus * (layers->places + 1) + places;
 }
 
-static void extend(struct search *search, const struct layers *layers, unsigned n, struct pick *picks)
+static void clear_window(const struct layers *layers, struct cost *states, struct window window)
 {
-    const struct demand *demand = search->demand;
-    size_t states = state_index(search, layers, demand->vcpus + 1, 0);
-    for (size_t i = 0; i < states; i++)
-        search->next[i] = cost_infinite();
-    unsigned low = 0, high = 0, stride = 1;
-    if (search->is_chosen[n]) {
-        node_range(search, n, &low, &high);
-        stride = demand->threads;
-    }
-    for (unsigned dv = low; dv <= high; dv += stride)
+    size_t last = state_index(layers, window.high + 1, 0);
+    for (size_t i = state_index(layers, window.low, 0); i < last; i++)
+        states[i] = cost_infinite();
+}
+
+static void extend_by(struct search *search, const struct layers *layers, struct window from, struct window to,
+                      struct pick take, struct cost here, struct pick *picks)
+{
+    unsigned first = to.low > from.low + take.vcpus ? to.low - take.vcpus : from.low;
+    for (unsigned v = first; v <= from.high && v + take.vcpus <= to.high; v++)
+        for (unsigned p = 0; p + take.places <= layers->places; p++) {
+            struct cost before = search->now[state_index(layers, v, p)];
+            size_t at = state_index(layers, v + take.vcpus, p + take.places);
+            if (cost_is_infinite(before) || !cost_less(cost_plus(before, here), search->next[at]))
+                continue;
+            search->next[at] = cost_plus(before, here);
+            if (picks)
+                picks[at] = take;
+        }
+}
+
+static void extend(struct search *search, const struct layers *layers, unsigned n, struct window from,
+                   struct window range, struct window to, struct pick *picks)
+{
+    clear_window(layers, search->next, to);
+    for (unsigned dv = range.low; dv <= range.high; dv += search->demand->threads)
         for (unsigned dp = 0; dp <= layers->places; dp++) {
             struct cost here = node_option(search, n, dv, dp * layers->step);
-            if (cost_is_infinite(here))
-                continue;
-            for (unsigned v = 0; v + dv <= demand->vcpus; v++)
-                for (unsigned p = 0; p + dp <= layers->places; p++) {
-                    struct cost before = search->now[state_index(search, layers, v, p)];
-                    size_t to = state_index(search, layers, v + dv, p + dp);
-                    if (cost_is_infinite(before) || !cost_less(cost_plus(before, here), search->next[to]))
-                        continue;
-                    search->next[to] = cost_plus(before, here);
-                    if (picks)
-                        picks[to] = (struct pick){(uint16_t)dv, (uint16_t)dp};
-                }
+            if (!cost_is_infinite(here))
+                extend_by(search, layers, from, to, (struct pick){(uint16_t)dv, (uint16_t)dp}, here, picks);
         }
     struct cost *swap = search->now;
     search->now = search->next;
@@ -176,16 +191,33 @@ static struct cost set_distance(const struct search *search)
  * states per node. */
 static struct cost run_layers(struct search *search, const struct layers *layers, struct pick *picks)
 {
-    size_t states = state_index(search, layers, search->demand->vcpus + 1, 0);
-    for (size_t i = 0; i < states; i++)
-        search->now[i] = cost_infinite();
+    unsigned vcpus = search->demand->vcpus, rest_low = 0, rest_high = 0;
+    struct window range[LIMIT_HOST_NODES], now = {0, 0};
+    for (unsigned i = 0; i < search->usable_count; i++) {
+        range[i] = node_range(search, search->usable[i]);
+        rest_low += range[i].low;
+        rest_high += range[i].high;
+    }
+    clear_window(layers, search->now, now);
     search->now[0] = (struct cost){0};
     for (unsigned i = 0; i < search->usable_count; i++) {
         unsigned n = search->usable[i];
-        if (search->is_chosen[n] || layers->places)
-            extend(search, layers, n, picks ? picks + (size_t)i * states : NULL);
+        if (!search->is_chosen[n] && !layers->places)
+            continue;
+        rest_low -= range[i].low;
+        rest_high -= range[i].high;
+        struct window to = {now.low + range[i].low, now.high + range[i].high};
+        if (rest_low > vcpus || to.low + rest_low > vcpus || to.high + rest_high < vcpus)
+            return cost_infinite();
+        if (to.high > vcpus - rest_low)
+            to.high = vcpus - rest_low;
+        if (vcpus > rest_high && to.low < vcpus - rest_high)
+            to.low = vcpus - rest_high;
+        extend(search, layers, n, now, range[i], to,
+               picks ? picks + (size_t)i * state_index(layers, vcpus + 1, 0) : NULL);
+        now = to;
     }
-    struct cost cost = search->now[states - 1];
+    struct cost cost = search->now[state_index(layers, vcpus, layers->places)];
     return cost_is_infinite(cost) ? cost : cost_plus(cost_plus(cost, search->base), set_distance(search));
 }
 
@@ -245,12 +277,12 @@ static bool set_may_do(const struct search *search, unsigned have, unsigned from
 {
     uint64_t cpus = 0, pages = 0, most_cpus = 0, most_pages = 0;
     for (unsigned i = 0; i < have; i++) {
-        cpus += search->board->node[search->chosen[i]].free;
+        cpus += search->most_vcpus[search->chosen[i]];
         pages += pages_left(search, search->chosen[i]);
     }
     for (unsigned i = from; i < search->usable_count; i++) {
-        uint64_t free = search->board->node[search->usable[i]].free, left = pages_left(search, search->usable[i]);
-        most_cpus = free > most_cpus ? free : most_cpus;
+        uint64_t cpus_here = search->most_vcpus[search->usable[i]], left = pages_left(search, search->usable[i]);
+        most_cpus = cpus_here > most_cpus ? cpus_here : most_cpus;
         most_pages = left > most_pages ? left : most_pages;
     }
     unsigned missing = search->size - have;
@@ -293,13 +325,26 @@ static unsigned largest_set(const struct search *search)
     return most;
 }
 
+static bool may_take(unsigned node, unsigned vcpus, unsigned extras, const void *search_)
+{
+    const struct search *search = search_;
+    return !cost_is_infinite(tables_node_cost(search->tables, node, vcpus, extras)) &&
+           node_holds_share(search, node, vcpus);
+}
+
 static bool search_sizes(struct search *search)
 {
     unsigned most = largest_set(search);
+    bool sizes[LIMIT_HOST_NODES + 1];
+    struct reach_input input = {search->demand, search->usable_count, search->usable, search->most_vcpus, may_take,
+                                search};
     search->best = cost_infinite();
+    if (!reach_sizes(&input, sizes))
+        return false;
     for (unsigned i = 1; i <= most && cost_is_infinite(search->best); i++) {
         search->size = search->demand->numa == VM_NUMA_SPREAD ? most + 1 - i : i;
-        choose_from(search, 0, 0);
+        if (sizes[search->size] || (search->size == 1 && search->log))
+            choose_from(search, 0, 0);
     }
     return !cost_is_infinite(search->best);
 }
@@ -312,17 +357,19 @@ static void write_solution(struct search *search, struct solution *solution)
         search->is_chosen[search->chosen[i]] = true;
     struct layers layers;
     try_set(search, &layers);
-    size_t states = state_index(search, &layers, search->demand->vcpus + 1, 0);
+    size_t states = state_index(&layers, search->demand->vcpus + 1, 0);
     struct pick *picks = must_calloc(states * search->usable_count, sizeof(*picks));
-    *solution =
-        (struct solution){.cost = search->best, .order = search->tables->order, .remote_memory = search->remote_memory};
+    *solution = (struct solution){.cost = search->best,
+                                  .nodes = search->best_size,
+                                  .order = search->tables->order,
+                                  .remote_memory = search->remote_memory};
     run_layers(search, &layers, picks);
     unsigned v = search->demand->vcpus, p = layers.places;
     for (unsigned i = search->usable_count; i-- > 0;) {
         unsigned n = search->usable[i];
         if (!search->is_chosen[n] && !layers.places)
             continue;
-        struct pick pick = picks[(size_t)i * states + state_index(search, &layers, v, p)];
+        struct pick pick = picks[(size_t)i * states + state_index(&layers, v, p)];
         solution->vcpus_on[n] = pick.vcpus;
         solution->extras_on[n] = pick.places * layers.step;
         if (pick.vcpus || pick.places)
@@ -341,6 +388,20 @@ static uint64_t kind_cost(unsigned kinds, bool hybrid)
     return !hybrid || kinds == PERFORMANCE ? 0 : kinds == EFFICIENCY ? 1 : 2;
 }
 
+/* The most vCPUs, in whole guest cores, that the node's table has an answer for. */
+static unsigned count_most_vcpus(const struct search *search, unsigned n)
+{
+    const struct demand *demand = search->demand;
+    unsigned most = search->board->node[n].free;
+    if (most > demand->vcpus)
+        most = demand->vcpus;
+    most -= most % demand->threads;
+    while (most &&
+           (cost_is_infinite(tables_node_cost(search->tables, n, most, 0)) || !node_holds_share(search, n, most)))
+        most -= demand->threads;
+    return most;
+}
+
 static bool solve_with(const struct board *board, const struct demand *demand, unsigned kinds, bool remote_memory,
                        struct solution *ret_solution, struct candidates *log)
 {
@@ -352,6 +413,7 @@ static bool solve_with(const struct board *board, const struct demand *demand, u
     for (unsigned n = 0; n < board->node_count; n++) {
         if (board->node[n].free)
             search.usable[search.usable_count++] = n;
+        search.most_vcpus[n] = count_most_vcpus(&search, n);
         if (pages_left(&search, n) > search.most_pages_left)
             search.most_pages_left = pages_left(&search, n);
     }

@@ -1,0 +1,422 @@
+/* Properties of placement over random hosts, claims and VMs: rules that hold for every answer, the answer itself
+ * against brute force where there are few enough CPUs, and what must not change from one question to the next. */
+#include "runtime/place/place.c"
+
+#include "runtime/place/assign.h"
+#include "tests/test.h"
+#include "tests/unit/synthetic.h"
+
+#include "tests/unit/brute.h"
+
+enum { CASES = 100000 };
+
+static uint64_t state;
+
+static unsigned dice(unsigned sides)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (unsigned)(state >> 33) % sides;
+}
+
+static struct cpuset some_of(const struct cpuset *set, unsigned one_in)
+{
+    struct cpuset some = {0};
+    cpuset_foreach(cpu, set)
+    {
+        if (dice(one_in) == 0)
+            cpuset_add(&some, (unsigned)cpu);
+    }
+    return some;
+}
+
+struct world {
+    struct host *host;
+    struct place_policy policy;
+    struct claims claims;
+    struct claimed_pages pages[8];
+    struct vm_spec spec;
+};
+
+static void take_offline(struct host *host, const struct cpuset *gone)
+{
+    cpuset_foreach(cpu, gone)
+    {
+        host->cpu[cpu].online = false;
+        cpuset_remove(&host->online, (unsigned)cpu);
+        cpuset_remove(&host->node[host->cpu[cpu].node].cpus, (unsigned)cpu);
+    }
+}
+
+/* A few CPUs more often than many; odd machines (holes, two kinds of cores, memory-less nodes) now and then. */
+static void random_host(struct world *world, bool small)
+{
+    struct synthetic make = {.nodes = 1 + dice(3),
+                             .cores = 1 + dice(small ? 4 : 8),
+                             .threads = 1 + dice(2),
+                             .l3_cores = dice(3),
+                             .pages_1g = dice(6),
+                             .pages_2m = 3072 * dice(2),
+                             .gigabytes = 8};
+    struct cpuset all = cpuset_range(0, make.nodes * make.cores * make.threads - 1);
+    if (dice(2))
+        make.isolated = some_of(&all, 1 + dice(3));
+    world->host = synthetic_host(&make);
+    struct host *host = world->host;
+    struct cpuset gone = dice(4) ? (struct cpuset){0} : some_of(&all, 5);
+    cpuset_remove(&gone, 0);
+    take_offline(host, &gone);
+    if (dice(8) == 0)
+        cpuset_foreach(cpu, &all) host->cpu[cpu].kind =
+            (unsigned)host->cpu[cpu].core % 3 ? HOST_CORE_EFFICIENCY : HOST_CORE_PERFORMANCE;
+    if (dice(8) == 0 && host->node_count > 1)
+        host->node[1].memory_bytes = host->node[1].pool_count = 0;
+    for (unsigned n = 0; n < host->node_count; n++)
+        host->node[n].pool[1].total = host->node[n].pool[1].free = dice(8);
+    if (dice(3) == 0)
+        world->policy.reserved = some_of(&host->online, 3);
+}
+
+static void random_claims(struct world *world)
+{
+    struct claims *claims = &world->claims;
+    claims->cpus = dice(2) ? some_of(&world->host->online, 3 + dice(4)) : (struct cpuset){0};
+    claims->realtime_cpus = some_of(&claims->cpus, 2);
+    claims->pages = world->pages;
+    claims->page_count = dice(4);
+    for (size_t i = 0; i < claims->page_count; i++)
+        world->pages[i] =
+            (struct claimed_pages){.node = (int)dice(3), .page_bytes = dice(2) ? GI : 2 * MI, .pages = dice(4)};
+    claims->memory_bytes = dice(4) * GI;
+}
+
+static void random_spec(struct world *world, bool small)
+{
+    unsigned threads = 1 + (dice(3) == 0), cores = 1 + dice(small ? 3 : 5);
+    struct vm_spec spec = synthetic_realtime(cores * threads, 1 + dice(5));
+    spec.sockets = 1;
+    spec.cores = cores;
+    spec.threads = threads;
+    spec.realtime = dice(2);
+    spec.realtime_vcpus = dice(2) ? cpuset_of(0) : spec.realtime_vcpus;
+    spec.dedicated_cpus = dice(10) > 0;
+    spec.numa_passthrough = spec.dedicated_cpus && dice(3) > 0;
+    spec.isolate_emulator = dice(2);
+    spec.hugepage_bytes = dice(4) ? (dice(2) ? GI : 2 * MI) : 0;
+    spec.smt_policy = dice(2) ? VM_SMT_PREFER : (enum vm_smt_policy)dice(3);
+    spec.numa_policy = dice(2) ? VM_NUMA_PREFER : (enum vm_numa_policy)dice(3);
+    spec.emulator_policy = dice(2) ? VM_EMULATOR_HOUSEKEEPING : (enum vm_emulator_policy)dice(3);
+    if (dice(5) == 0) {
+        spec.iothreads_policy = VM_IOTHREADS_SUPPLEMENTAL;
+        spec.supplemental_iothreads = 1 + dice(3);
+    }
+    if (dice(10) == 0)
+        spec.wanted_cpus = some_of(&world->host->online, 2);
+    if (dice(10) == 0 && cores > 1) { /* the last guest core floats */
+        spec.shared_vcpus = cpuset_range((cores - 1) * threads, cores * threads - 1);
+        spec.realtime_vcpus = cpuset_minus(&spec.realtime_vcpus, &spec.shared_vcpus);
+    }
+    spec.overhead_bytes = 64 * (uint64_t)MI;
+    world->spec = spec;
+}
+
+static void world_make(struct world *world, uint64_t number, bool small)
+{
+    memset(world, 0, sizeof(*world));
+    state = number * 0x9e3779b97f4a7c15u + 0x2545f4914f6cdd1du;
+    for (int i = 0; i < 4; i++)
+        dice(2);
+    random_host(world, small);
+    random_claims(world);
+    random_spec(world, small);
+}
+
+static uint64_t complaints;
+
+#define WANT(condition)                                                                                 \
+    do {                                                                                                \
+        if (!(condition)) {                                                                             \
+            if (complaints++ < 10)                                                                      \
+                printf("# case %llu, line %d: %s\n", (unsigned long long)number, __LINE__, #condition); \
+        }                                                                                               \
+    } while (0)
+
+static struct cpuset core_of(const struct world *world, int cpu)
+{
+    return cpuset_and(&world->host->cpu[cpu].siblings, &world->host->online);
+}
+
+/* Every exclusive thread has one CPU of its own, nobody else's, and the set to claim is exactly these. */
+static void check_promises(uint64_t number, const struct world *world, const struct demand *demand,
+                           const struct placement *p)
+{
+    struct cpuset housekeeping = host_housekeeping(world->host, &world->policy.reserved), used = {0};
+    unsigned own = 0;
+    for (unsigned v = 0; v < p->vcpu_count; v++) {
+        bool floats = !world->spec.dedicated_cpus || cpuset_has(&world->spec.shared_vcpus, v);
+        WANT((p->vcpu_cpu[v] < 0) == floats);
+        if (floats)
+            continue;
+        WANT(!cpuset_has(&used, (unsigned)p->vcpu_cpu[v]));
+        cpuset_add(&used, (unsigned)p->vcpu_cpu[v]);
+        own++;
+    }
+    if (p->emulator_is_exclusive) {
+        WANT(cpuset_count(&p->emulator) == 1 && !cpuset_intersects(&p->emulator, &used));
+        used = cpuset_or(&used, &p->emulator);
+        own++;
+    } else {
+        WANT(!cpuset_is_empty(&p->emulator) && !cpuset_intersects(&p->emulator, &p->exclusive));
+    }
+    for (unsigned i = 0; i < p->iothread_count; i++) {
+        WANT(!cpuset_is_empty(&p->iothread[i]));
+        if (i >= demand->io)
+            continue;
+        WANT(cpuset_count(&p->iothread[i]) == 1 && !cpuset_intersects(&p->iothread[i], &used));
+        used = cpuset_or(&used, &p->iothread[i]);
+        own++;
+    }
+    WANT(cpuset_count(&used) == own && own == demand->vcpus + demand->extras);
+    WANT(!cpuset_intersects(&used, &p->parked));
+    struct cpuset all = cpuset_or(&used, &p->parked);
+    WANT(cpuset_equal(&all, &p->exclusive));
+    WANT(cpuset_is_subset(&p->exclusive, &world->host->online));
+    WANT(!cpuset_intersects(&p->exclusive, &world->claims.cpus));
+    WANT(!cpuset_intersects(&p->exclusive, &housekeeping));
+    WANT(cpuset_is_empty(&world->spec.wanted_cpus) || cpuset_is_subset(&used, &world->spec.wanted_cpus));
+}
+
+static void check_policies(uint64_t number, const struct world *world, const struct demand *demand,
+                           const struct placement *p)
+{
+    struct cpuset vcpus = {0}, nodes = {0};
+    struct cpuset extras = cpuset_minus(&p->exclusive, &p->parked);
+    for (unsigned v = 0; v < p->vcpu_count; v++)
+        if (p->vcpu_cpu[v] >= 0) {
+            cpuset_add(&vcpus, (unsigned)p->vcpu_cpu[v]);
+            cpuset_remove(&extras, (unsigned)p->vcpu_cpu[v]);
+            cpuset_add(&nodes, (unsigned)world->host->cpu[p->vcpu_cpu[v]].node);
+        }
+    bool odd_nodes = world->host->node_count > 1 && world->host->node[1].memory_bytes == 0;
+    if (demand->numa == VM_NUMA_STRICT && !odd_nodes)
+        WANT(cpuset_count(&nodes) <= 1);
+    cpuset_foreach(cpu, &vcpus)
+    {
+        struct cpuset core = core_of(world, cpu), others = cpuset_minus(&core, &vcpus);
+        if (demand->smt == VM_SMT_REQUIRE)
+            WANT(cpuset_is_empty(&others));
+        if (demand->smt == VM_SMT_ISOLATE && !demand->sibling)
+            WANT(cpuset_is_subset(&others, &p->parked));
+        if (demand->smt == VM_SMT_ISOLATE) {
+            struct cpuset ours = cpuset_and(&core, &vcpus);
+            WANT(cpuset_count(&ours) <= demand->threads && cpuset_is_subset(&core, &p->exclusive));
+        }
+    }
+    if (demand->smt != VM_SMT_ISOLATE)
+        WANT(cpuset_is_empty(&p->parked));
+    cpuset_foreach(cpu, &extras)
+    {
+        struct cpuset core = core_of(world, cpu);
+        if (demand->sibling)
+            WANT(cpuset_intersects(&core, &vcpus));
+    }
+}
+
+static void check_memory(uint64_t number, const struct world *world, const struct demand *demand,
+                         const struct placement *p)
+{
+    uint64_t bytes = 0, pages = 0;
+    struct cpuset members = {0};
+    for (unsigned i = 0; i < p->cell_count; i++) {
+        const struct placement_cell *cell = &p->cell[i];
+        WANT(!cpuset_intersects(&members, &cell->vcpus) && !cpuset_is_empty(&cell->vcpus));
+        WANT(cell->page_bytes == demand->page_bytes && cell->memory_bytes > 0);
+        WANT(!cell->page_bytes || cell->memory_bytes % cell->page_bytes == 0);
+        WANT(i == 0 || !demand->passthrough || cell->host_node > p->cell[i - 1].host_node);
+        members = cpuset_or(&members, &cell->vcpus);
+        bytes += cell->memory_bytes;
+    }
+    WANT(p->cell_count == 0 || bytes == demand->memory_bytes);
+    WANT(p->cell_count == 0 || cpuset_count(&members) == p->vcpu_count);
+    WANT(p->cell_count > 0 || !demand->passthrough || demand->vcpus == 0);
+    for (unsigned i = 0; i < p->page_count; i++) {
+        const struct claimed_pages *claim = &p->page[i];
+        int index = host_node_index(world->host, claim->node);
+        uint64_t left = 0;
+        for (unsigned k = 0; index >= 0 && k < world->host->node[index].pool_count; k++)
+            if (world->host->node[index].pool[k].size_bytes == claim->page_bytes)
+                left = world->host->node[index].pool[k].total;
+        for (size_t k = 0; k < world->claims.page_count; k++)
+            if (world->claims.pages[k].node == claim->node && world->claims.pages[k].page_bytes == claim->page_bytes)
+                left = left > world->claims.pages[k].pages ? left - world->claims.pages[k].pages : 0;
+        WANT(claim->page_bytes == PLACE_ORDINARY_PAGE_BYTES || claim->pages <= left);
+        WANT(cpuset_has(&p->memory_nodes, (unsigned)claim->node));
+        pages += claim->pages;
+    }
+    WANT(!demand->page_bytes || pages == demand->pages);
+}
+
+static struct decision *first, *second;
+
+static void plan(const struct world *world, const struct claims *claims, const struct placement *kept,
+                 struct decision *decision)
+{
+    place_plan(world->host, &world->policy, claims, &world->spec, kept, decision);
+}
+
+static void every_answer_keeps_the_rules(void)
+{
+    unsigned admitted = 0;
+    complaints = 0;
+    for (uint64_t number = 0; number < CASES; number++) {
+        struct world world;
+        world_make(&world, number, false);
+        struct demand demand = demand_of(&world.spec);
+        plan(&world, &world.claims, NULL, first);
+        WANT(first->admitted == (first->reason_count == 0));
+        if (first->admitted) {
+            admitted++;
+            check_promises(number, &world, &demand, &first->placement);
+            check_policies(number, &world, &demand, &first->placement);
+            check_memory(number, &world, &demand, &first->placement);
+        }
+        free(world.host);
+    }
+    printf("# %d cases, %u admitted\n", CASES, admitted);
+    CHECK(complaints == 0);
+    CHECK(admitted > CASES / 10 && admitted < CASES - CASES / 10);
+}
+
+static void the_same_question_has_the_same_answer(void)
+{
+    complaints = 0;
+    for (uint64_t number = 0; number < CASES / 10; number++) {
+        struct world world;
+        world_make(&world, number, false);
+        plan(&world, &world.claims, NULL, first);
+        plan(&world, &world.claims, NULL, second);
+        WANT(memcmp(first, second, sizeof(*first)) == 0);
+        free(world.host);
+    }
+    CHECK(complaints == 0);
+}
+
+static void more_claims_never_admit(void)
+{
+    unsigned refused = 0;
+    complaints = 0;
+    for (uint64_t number = 0; number < CASES / 4; number++) {
+        struct world world;
+        world_make(&world, number, false);
+        plan(&world, &world.claims, NULL, first);
+        struct claims more = world.claims;
+        struct cpuset extra = some_of(&world.host->online, 4);
+        more.cpus = cpuset_or(&more.cpus, &extra);
+        if (more.page_count < ARRAY_SIZE(world.pages))
+            world.pages[more.page_count++] = (struct claimed_pages){.node = (int)dice(3), .page_bytes = GI, .pages = 1};
+        more.memory_bytes += dice(2) * GI;
+        plan(&world, &more, NULL, second);
+        WANT(first->admitted || !second->admitted);
+        refused += first->admitted && !second->admitted;
+        free(world.host);
+    }
+    printf("# %u admissions became refusals\n", refused);
+    CHECK(complaints == 0);
+    CHECK(refused > 100);
+}
+
+static void a_vm_keeps_its_cpus(void)
+{
+    unsigned kept = 0;
+    complaints = 0;
+    for (uint64_t number = 0; number < CASES / 4; number++) {
+        struct world world;
+        world_make(&world, number, false);
+        plan(&world, &world.claims, NULL, first);
+        if (first->admitted && world.spec.dedicated_cpus) {
+            struct claims other = {0}; /* the others left: better places are free now */
+            plan(&world, &other, &first->placement, second);
+            WANT(second->admitted && cpuset_equal(&first->placement.exclusive, &second->placement.exclusive));
+            WANT(memcmp(first->placement.vcpu_cpu, second->placement.vcpu_cpu, sizeof(second->placement.vcpu_cpu)) ==
+                 0);
+            kept++;
+        }
+        free(world.host);
+    }
+    CHECK(complaints == 0);
+    CHECK(kept > 1000);
+}
+
+/* What the solver decided, as brute force would write it. */
+static void take_roles(struct brute *brute, const struct placement *p)
+{
+    memset(brute->role, 0, sizeof(brute->role));
+    cpuset_foreach(cpu, &p->exclusive)
+    {
+        if (!cpuset_has(&p->parked, (unsigned)cpu))
+            brute->role[cpu] = BRUTE_EXTRA;
+    }
+    for (unsigned v = 0; v < p->vcpu_count; v++)
+        if (p->vcpu_cpu[v] >= 0)
+            brute->role[p->vcpu_cpu[v]] = BRUTE_VCPU;
+}
+
+static bool prepare_brute(struct brute *brute, const struct world *world, struct board *board)
+{
+    *brute = (struct brute){.host = world->host, .claims = &world->claims, .board = board};
+    brute->demand = demand_of(&world->spec);
+    if (cpuset_count(&board->available) > 9 || brute->demand.vcpus == 0 || board->node_count > BRUTE_NODES)
+        return false;
+    cpuset_foreach(cpu, &board->available) brute->free_cpu[brute->free_count++] = cpu;
+    return true;
+}
+
+static void no_assignment_is_better(void)
+{
+    unsigned solved = 0, refused = 0;
+    complaints = 0;
+    for (uint64_t number = 0; solved < 3000; number++) {
+        struct world world;
+        struct brute *brute = must_calloc(1, sizeof(*brute));
+        world_make(&world, number, true);
+        struct demand demand = demand_of(&world.spec);
+        struct board *board =
+            board_new(world.host, &world.policy, &world.claims, demand.page_bytes, &world.spec.wanted_cpus);
+        if (prepare_brute(brute, &world, board)) {
+            bool may_be_remote = demand.page_bytes && !demand.passthrough && demand.numa != VM_NUMA_STRICT;
+            struct brute_score best = brute_solve(brute, may_be_remote);
+            bool fits = fit_placement(board, &demand, &world.spec, NULL, &first->placement, NULL);
+            WANT(fits == best.found);
+            refused += !fits;
+            if (fits && best.found) {
+                take_roles(brute, &first->placement);
+                struct brute_score ours = brute_judge(brute, false);
+                if (!ours.found)
+                    ours = brute_judge(brute, may_be_remote);
+                WANT(ours.found && memcmp(ours.term, best.term, sizeof(ours.term)) == 0);
+                solved++;
+            }
+        }
+        free(board);
+        free(brute);
+        free(world.host);
+    }
+    printf("# %u solved, %u refused\n", solved, refused);
+    CHECK(complaints == 0);
+    CHECK(refused > 500);
+}
+
+int main(void)
+{
+    first = must_calloc(1, sizeof(*first));
+    second = must_calloc(1, sizeof(*second));
+    RUN(every_answer_keeps_the_rules);
+    RUN(the_same_question_has_the_same_answer);
+    RUN(more_claims_never_admit);
+    RUN(a_vm_keeps_its_cpus);
+    RUN(no_assignment_is_better);
+    free(first);
+    free(second);
+    return test_end();
+}
