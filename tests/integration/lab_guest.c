@@ -1,7 +1,8 @@
 /* One real VM through its life with the hypervisor and prove rooms alone, no daemon: lab_guest URI XML
  * [RESTART-COMMAND] The XML is a guest called lab_NAME with one real-time vCPU on CPU 1, everything else on CPU 0,
  * MEMORY MiB (from the environment: LAB_GUEST_MIB, LAB_GUEST_PAGE_KIB, LAB_GUEST_LOCKED=1) and, with LAB_GUEST_ACPI=1,
- * an operating system that heeds the power button once LAB_GUEST_LOG holds "guest: ready". TAP on stdout. */
+ * an operating system that heeds the power button once LAB_GUEST_LOG holds "guest: ready"; LAB_GUEST_SAYS is what it
+ * must say there while it runs. TAP on stdout. */
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>
@@ -181,6 +182,11 @@ static void survives_a_restart_of_libvirtd(void)
     CHECK_INT(prove("after the restart of libvirtd", false), 0);
 }
 
+static void says_its_words(void)
+{
+    CHECK(guest_says(getenv("LAB_GUEST_SAYS"), 60));
+}
+
 static void heeds_the_power_button(void)
 {
     struct error err;
@@ -250,6 +256,8 @@ int main(int argc, char **argv)
     RUN(starts_paused_with_the_plan_in_force);
     RUN(is_proven_while_running);
     RUN(drift_is_seen_and_repaired);
+    if (getenv("LAB_GUEST_SAYS"))
+        RUN(says_its_words);
     if (restart_command)
         RUN(survives_a_restart_of_libvirtd);
     if (getenv("LAB_GUEST_ACPI"))

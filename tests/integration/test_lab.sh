@@ -1,12 +1,14 @@
 #!/bin/sh
-# The hypervisor and prove rooms with real libvirt and QEMU, without the daemon: a real-time Linux guest under emulation
-# and a firmware-only guest under KVM, both with one FIFO vCPU on CPU 1, locked memory in a 1 GiB page.
+# The hypervisor and prove rooms with real libvirt and QEMU, without the daemon: a real-time Linux guest under emulation,
+# a firmware-only guest under KVM, and the built-in probe as `rtvmd render` writes it, under both; each with one FIFO
+# vCPU on CPU 1 and locked memory in a 1 GiB page.
+# shellcheck disable=SC2317  # results are made by check
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/integration/lab_lib.sh
 lab_up "lab guests"
 
-make --no-print-directory BUILD="$BUILD" "$BUILD/tests/integration/lab_guest" >"$folder/make.log" 2>&1 ||
+make --no-print-directory BUILD="$BUILD" all "$BUILD/tests/integration/lab_guest" >"$folder/make.log" 2>&1 ||
     { sed 's/^/# /' "$folder/make.log"; not_ok "lab_guest builds"; finish; }
 
 # domain NAME TYPE CPU-ELEMENT OS-ELEMENT DEVICES
@@ -73,7 +75,31 @@ case $? in
     ;;
 esac
 
+# rendered_probe EMULATION: the domain of examples/latency-probe.yaml on this host, and its disk. Whether KVM is good for
+# 64-bit guests is not asked: the probe is a 32-bit program.
+rendered_probe() {
+    disk=$folder/state/vms/default_latency-probe/run/probe
+    mkdir -p "${disk%/*}" "$folder/run/default_latency-probe"
+    rm -f "$folder/run/default_latency-probe/"*
+    "$BUILD/rtvmd" host -o json | jq '.kvm.works = "yes"' >"$folder/host.json" || return 1
+    sed 's/^\( *\)model: host-passthrough/&\n\1features: [{name: arch-capabilities, policy: disable}]/' \
+        examples/latency-probe.yaml >"$folder/probe.yaml"
+    "$BUILD/rtvmd" render -f "$folder/probe.yaml" --host "$folder/host.json" --emulation "$1" \
+        --state-dir "$folder/state" --run-dir "$folder/run" 2>"$folder/render.log" >"$folder/probe.xml" ||
+        { cat "$folder/render.log"; return 1; }
+    cp "$BUILD/obj/runtime/latency/guest/probe.img" "$disk.base"
+    truncate -s 1M "$disk.base"
+    qemu-img create -q -f qcow2 -b "$disk.base" -F raw "$disk.qcow2"
+}
+run_probe() {
+    check "rendered probe, emulation $1: the domain is written" rendered_probe "$1"
+    LAB_GUEST_SAYS="@probe end" LAB_GUEST_LOG=$folder/run/default_latency-probe/virt-serial0-log \
+        run_guest "rendered probe, emulation $1" "$folder/probe.xml"
+}
+run_probe on
+
 if [ -w /dev/kvm ]; then
+    run_probe off
     # Some hypervisors refuse this model-specific register; where they do not, disabling it does no harm here.
     domain fw kvm "<cpu mode='host-passthrough'><feature policy='disable' name='arch-capabilities'/>$numa</cpu>" \
         "<os><type machine='q35'>hvm</type></os>" "" >"$folder/fw.xml"
