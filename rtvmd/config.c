@@ -246,7 +246,8 @@ int config_read_file(struct config *config, const char *path, struct error *err)
 
 void config_write_sample(struct text *out)
 {
-    text_append(out, "## rtvmd.yaml: see rtvmd.yaml(5). Every option is shown at its default; take away one # to set it.\n");
+    text_append(out,
+                "## rtvmd.yaml: see rtvmd.yaml(5). Every option is shown at its default; take away one # to set it.\n");
     for (size_t i = 0; i < ARRAY_SIZE(OPTIONS); i++) {
         const struct option *option = &OPTIONS[i];
         const char *before = i ? OPTIONS[i - 1].key : "";

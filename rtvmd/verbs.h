@@ -1,6 +1,21 @@
 /* One function per verb; the rows are in main.c. */
 #pragma once
 
+int verb_apply(int argc, char **argv);
+int verb_create(int argc, char **argv);
+int verb_get(int argc, char **argv);
+int verb_describe(int argc, char **argv);
+int verb_delete(int argc, char **argv);
+int verb_wait(int argc, char **argv);
+int verb_events(int argc, char **argv);
+int verb_start(int argc, char **argv);
+int verb_stop(int argc, char **argv);
+int verb_restart(int argc, char **argv);
+int verb_pause(int argc, char **argv);
+int verb_unpause(int argc, char **argv);
+int verb_softreboot(int argc, char **argv);
+int verb_console(int argc, char **argv);
+int verb_verify(int argc, char **argv);
 int verb_completion(int argc, char **argv);
 int verb_manual(int argc, char **argv);
 int verb_image_unpack(int argc, char **argv); /* hidden: runtime/image/unpack.h */
