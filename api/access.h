@@ -1,14 +1,12 @@
-/* api/access: who a caller is and what it may do. Through the unix socket the file's mode decides who gets in, and who
- * is in may do everything; so may whoever reaches a plain listener, which is loopback by explicit choice only. */
+/* api/access: who a caller is and what it may do, asked of auth.h in the words of a request. */
 #pragma once
 
 #include "api/call.h"
 
-struct identity {
-    char user[128];
-    const char *groups[4]; /* NULL-terminated */
-};
-struct identity access_identity(const struct http_peer *peer);
+/* Fills call->who. */
+int access_identify(struct call *call, struct error *err);
+/* May the caller do this to the call's target? Also marks writes for the audit log. */
+int access_check(struct call *call, const char *verb, struct error *err);
 
 /* POST of the self-subject reviews: answered, not stored. */
 call_handler access_review;

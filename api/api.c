@@ -27,20 +27,21 @@ static const struct route {
     unsigned methods;
     const char *path;
     call_handler *handle;
+    bool anybody; /* answered without asking who it is */
 } ROUTES[] = {
-    {HTTP_GET, "/", root},
-    {HTTP_GET, "/version", discovery_version},
-    {HTTP_GET, "/healthz", healthy},
-    {HTTP_GET, "/livez", healthy},
-    {HTTP_GET, "/readyz", healthy},
-    {HTTP_GET, "/api", discovery_api},
-    {HTTP_GET, "/api/v1", discovery_resources},
-    {HTTP_GET, "/apis", discovery_apis},
-    {HTTP_GET, "/apis/*", discovery_group},
-    {HTTP_GET, "/apis/*/*", discovery_resources},
-    {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/version", discovery_kubevirt},
-    {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/healthz", healthy},
-    {HTTP_PUT, "/apis/" SUBRESOURCE_GROUP "/*/namespaces/*/expand-vm-spec", subresource_expand},
+    {HTTP_GET, "/", root, false},
+    {HTTP_GET, "/version", discovery_version, true},
+    {HTTP_GET, "/healthz", healthy, true},
+    {HTTP_GET, "/livez", healthy, true},
+    {HTTP_GET, "/readyz", healthy, true},
+    {HTTP_GET, "/api", discovery_api, false},
+    {HTTP_GET, "/api/v1", discovery_resources, false},
+    {HTTP_GET, "/apis", discovery_apis, false},
+    {HTTP_GET, "/apis/*", discovery_group, false},
+    {HTTP_GET, "/apis/*/*", discovery_resources, false},
+    {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/version", discovery_kubevirt, false},
+    {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/healthz", healthy, false},
+    {HTTP_PUT, "/apis/" SUBRESOURCE_GROUP "/*/namespaces/*/expand-vm-spec", subresource_expand, false},
 };
 
 static int root(struct call *call, struct error *err)
@@ -85,15 +86,16 @@ static const struct action {
     enum http_method method;
     bool on_name;
     unsigned verb;
+    const char *word;
     call_handler *handle;
 } ACTIONS[] = {
-    {HTTP_GET, true, VERB_GET, read_get},
-    {HTTP_GET, false, VERB_LIST, read_list},
-    {HTTP_POST, false, VERB_CREATE, write_create},
-    {HTTP_PUT, true, VERB_UPDATE, write_replace},
-    {HTTP_PATCH, true, VERB_PATCH, write_patch},
-    {HTTP_DELETE, true, VERB_DELETE, write_delete},
-    {HTTP_DELETE, false, VERB_DELETECOLLECTION, write_delete_collection},
+    {HTTP_GET, true, VERB_GET, "get", read_get},
+    {HTTP_GET, false, VERB_LIST, "list", read_list},
+    {HTTP_POST, false, VERB_CREATE, "create", write_create},
+    {HTTP_PUT, true, VERB_UPDATE, "update", write_replace},
+    {HTTP_PATCH, true, VERB_PATCH, "patch", write_patch},
+    {HTTP_DELETE, true, VERB_DELETE, "delete", write_delete},
+    {HTTP_DELETE, false, VERB_DELETECOLLECTION, "deletecollection", write_delete_collection},
 };
 
 static int not_found(struct error *err)
@@ -131,12 +133,14 @@ static int handle_resource(struct call *call, struct error *err)
         call_warn(call, warning);
     }
     if (method == HTTP_GET && call_flag(call, "watch") && (t->resource->verbs & VERB_WATCH))
-        return watch_begin(call, err);
+        return access_check(call, "watch", err) < 0 ? -1 : watch_begin(call, err);
     for (size_t i = 0; i < ARRAY_SIZE(ACTIONS); i++) {
         if (ACTIONS[i].method != method || ACTIONS[i].on_name != t->has_name || !(ACTIONS[i].verb & t->resource->verbs))
             continue;
         if (t->resource->namespaced && !t->has_namespace && ACTIONS[i].verb == VERB_CREATE)
             break;
+        if (access_check(call, ACTIONS[i].word, err) < 0)
+            return -1;
         return t->resource->source == SOURCE_ANSWER ? access_review(call, err) : ACTIONS[i].handle(call, err);
     }
     return fail(err, ERROR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
@@ -145,6 +149,8 @@ static int handle_resource(struct call *call, struct error *err)
 static int handle(struct call *call, struct error *err)
 {
     const struct route *route = route_find(http_path(call->http));
+    if (!(route && route->anybody) && access_identify(call, err) < 0)
+        return -1;
     if (!route)
         return handle_resource(call, err);
     unsigned method = http_method(call->http) == HTTP_HEAD ? HTTP_GET : http_method(call->http);

@@ -3,9 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rtvmd/base/log.h"
+
 void call_end(struct call *call)
 {
     free(call);
+}
+
+/* Who changed what, for the operator. Names that are none are left out: they are a client's bytes. */
+static void audit(const struct call *call, int status, const json_t *value)
+{
+    const struct target *t = &call->target;
+    if (!call->audited || !t->resource)
+        return;
+    const char *name = t->has_name ? t->name : json_text_at(value, "metadata.name", "");
+    auto_free char *resource = resource_full_name(t->resource);
+    log_info("audit user=\"%s\" verb=%s resource=%s%s%s namespace=%s name=%s status=%d", call->who.user, call->audited,
+             resource, t->sub[0] && !name_check(t->sub) ? "/" : "", name_check(t->sub) ? "" : t->sub,
+             name_check(t->namespace_) ? "" : t->namespace_, name_check(name) ? "" : name, status);
 }
 
 static bool wants_pretty(const struct call *call)
@@ -31,6 +46,7 @@ void call_answer(struct call *call, int status, json_t *value)
     } else {
         text = json_to_text(value);
     }
+    audit(call, status, value);
     json_decref(value);
     http_reply_take(call->http, status, "application/json", text);
     call_end(call);
@@ -39,6 +55,13 @@ void call_answer(struct call *call, int status, json_t *value)
 void call_answer_text(struct call *call, int status, const char *text)
 {
     http_reply(call->http, status, "text/plain; charset=utf-8", text, strlen(text));
+    call_end(call);
+}
+
+void call_answer_empty(struct call *call, int status)
+{
+    audit(call, status, NULL);
+    http_reply(call->http, status, "application/json", "", 0);
     call_end(call);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "api/auth.h"
 #include "api/media.h"
 #include "api/status.h"
 #include "api/target.h"
@@ -22,6 +23,8 @@ struct call {
     struct http_request *http;
     struct target target; /* .resource is NULL for paths that name no resource */
     enum media_form form;
+    struct auth_identity who;
+    const char *audited; /* the verb of a write: its answer gets a line in the log; NULL: none */
 };
 
 /* A handler answers, or arranges for an answer, and returns 0; or returns -1 with the error, which is answered for it.
@@ -33,6 +36,7 @@ void call_answer(struct call *call, int status, json_t *value);
 void call_answer_error(struct call *call, const struct error *failure);
 void call_answer_invalid(struct call *call, const struct findings *findings, const char *name);
 void call_answer_text(struct call *call, int status, const char *text);
+void call_answer_empty(struct call *call, int status);
 /* Answers once everything written so far is durable, or with the failure to make it so. */
 void call_answer_after_commit(struct call *call, int status, json_t *value);
 /* Ends the call without an answer: the request was taken over by a stream or a tunnel. */

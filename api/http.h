@@ -31,6 +31,7 @@ struct http_peer {
     uid_t uid;
     gid_t gid;
     pid_t pid;
+    bool wrapped;     /* TCP through a filter (TLS) */
     char address[64]; /* TCP: "127.0.0.1" */
 };
 
@@ -61,6 +62,9 @@ const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(const struct http_request *request, size_t *ret_length);
 /* Stays valid. */
 const struct http_peer *http_peer(const struct http_request *request);
+
+/* The connection's bufferevent, for whoever made its filter to ask it; NULL when the client is gone. */
+struct bufferevent *http_bufferevent(const struct http_request *request);
 
 /* Adds a header to the answer to come. A value that would break the header is left out. */
 void http_add_header(struct http_request *request, const char *name, const char *value);

@@ -198,6 +198,11 @@ const struct http_peer *http_peer(const struct http_request *request)
     return &request->peer;
 }
 
+struct bufferevent *http_bufferevent(const struct http_request *request)
+{
+    return request->connection ? request->connection->bufferevent : NULL;
+}
+
 void http_add_header(struct http_request *request, const char *name, const char *value)
 {
     if (request->event)

@@ -93,6 +93,7 @@ static void peer_look_up(struct http_connection *connection)
 {
     struct http_peer *peer = &connection->peer;
     peer->local = connection->listener->local;
+    peer->wrapped = connection->listener->wrap != NULL;
     if (peer->local) {
         struct ucred who;
         socklen_t size = sizeof who;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/access.h"
 #include "api/read.h"
 #include "api/source.h"
 
@@ -21,8 +22,7 @@ static void acted(const struct error *failure, void *arg)
         call_answer_error(call, failure);
         return;
     }
-    http_reply(call->http, find(&call->target)->status, "application/json", "", 0);
-    call_end(call);
+    call_answer_empty(call, find(&call->target)->status);
 }
 
 static int act(struct call *call, struct error *err)
@@ -116,5 +116,8 @@ int subresource_handle(struct call *call, struct error *err)
         return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
     if (!(s->methods & http_method(call->http)))
         return fail(err, ERROR_METHOD_NOT_ALLOWED, "%s does not take %s", t->sub, http_method_text(call->http));
+    bool reads = s->methods == HTTP_GET;
+    if (access_check(call, reads ? "get" : "update", err) < 0)
+        return -1;
     return s->handle(call, err);
 }
