@@ -42,6 +42,8 @@ struct http_server *http_server_new(struct loop *loop, http_handler *handler, vo
 void http_server_free(struct http_server *server);
 /* mode is set on the socket file; a stale file of a dead server is replaced, a live one is ERROR_CONFLICT. */
 int http_listen_unix(struct http_server *server, const char *path, unsigned mode, struct error *err);
+/* A listening unix socket that somebody else opened (socket activation). Takes the descriptor. */
+int http_listen_fd(struct http_server *server, int fd, struct error *err);
 /* "127.0.0.1:8080", "[::1]:8080"; port 0 lets the kernel choose, *ret_port tells. wrap, when not NULL, gives each new
  * connection its bufferevent (a TLS filter): it is handed a plain socket one and owns it from then on. */
 typedef struct bufferevent *http_wrap(struct bufferevent *plain, void *arg);

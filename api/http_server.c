@@ -295,6 +295,20 @@ int http_listen_unix(struct http_server *server, const char *path, unsigned mode
     return 0;
 }
 
+int http_listen_fd(struct http_server *server, int fd, struct error *err)
+{
+    auto_close int owned = fd;
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return fail_errno(err, "the socket handed over");
+    if (address.ss_family != AF_UNIX)
+        return fail(err, ERROR_INVALID, "the socket handed over is no unix socket; set ListenStream to a path");
+    evutil_make_socket_nonblocking(fd);
+    listener_add(server, &owned)->local = true;
+    return 0;
+}
+
 int http_listen_tcp(struct http_server *server, const char *address, http_wrap *wrap, void *wrap_arg,
                     unsigned *ret_port, struct error *err)
 {

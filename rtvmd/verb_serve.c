@@ -1,0 +1,325 @@
+/* rtvmd serve: the daemon, assembled. Order matters: give up privileges early, open the store (its lock keeps a second
+ * daemon out), look at the host, listen, give up the rest, then let the loop run. What takes long (connecting to
+ * libvirt, reconciling) happens after listening. SIGTERM ends the daemon, never a VM. */
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "api/pki.h"
+#include "api/tls.h"
+#include "rtvmd/base/file.h"
+#include "rtvmd/base/log.h"
+#include "rtvmd/config.h"
+#include "rtvmd/isolate.h"
+#include "rtvmd/paths.h"
+#include "rtvmd/service.h"
+#include "rtvmd/verb.h"
+#include "rtvmd/verbs.h"
+#include "rtvmd/version.h"
+
+static const char DEFAULT_CONFIG[] = "/etc/rtvmd/rtvmd.yaml";
+
+struct daemon {
+    struct config config;
+    struct loop *loop;
+    struct store *store;
+    struct host *host;
+    struct runtime *runtime;
+    struct api *api;
+    struct tls *tls;
+    struct loop_watch *signals[3];
+    struct loop_watch *watchdog;
+};
+
+/* ---- configuration */
+
+struct arguments {
+    const char *config_file;
+    const char *state_dir, *run_dir, *socket, *listen, *libvirt, *emulation, *reserved_cpus, *log_level;
+    bool plain_http;
+};
+
+static int configure(struct config *config, const struct arguments *given, struct error *err)
+{
+    const struct {
+        const char *key;
+        const char *value;
+    } rows[] = {
+        {"stateDir", given->state_dir},
+        {"runDir", given->run_dir},
+        {"api.socket", given->socket},
+        {"api.listen", given->listen},
+        {"libvirt.uri", given->libvirt},
+        {"libvirt.emulation", given->emulation},
+        {"log.level", given->log_level},
+        {"host.reservedCPUs", given->reserved_cpus},
+        {"api.plainHTTP", given->plain_http ? "true" : NULL},
+    };
+    config_init(config);
+    const char *file = given->config_file ? given->config_file : DEFAULT_CONFIG;
+    if (config_read_file(config, file, err) < 0 && (given->config_file || err->kind != ERROR_NOT_FOUND))
+        return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].value && config_set(config, rows[i].key, rows[i].value, err) < 0)
+            return -1;
+    log_set_level((enum log_level)log_level_from_text(config->log_level));
+    return 0;
+}
+
+/* With a state folder of its own (trying out, tests) the daemon's run folder and socket are in there, too, unless said
+ * otherwise. */
+static void settle_private_folders(struct arguments *given, char **ret_run, char **ret_socket)
+{
+    if (!given->state_dir)
+        return;
+    if (!given->run_dir)
+        given->run_dir = *ret_run = must_format("%s/run", given->state_dir);
+    const char *wanted = getenv("RTVMD_SOCKET");
+    if (!given->socket)
+        given->socket = *ret_socket =
+            wanted && wanted[0] ? must_strdup(wanted) : must_format("%s/rtvmd.sock", given->run_dir);
+}
+
+/* ---- listeners */
+
+static int let_group_in(const struct config *config, struct error *err)
+{
+    if (config->socket_group[0] == '\0')
+        return 0;
+    const struct group *group = getgrnam(config->socket_group);
+    if (!group)
+        return fail(err, ERROR_INVALID, "api.socketGroup: there is no group \"%s\"; make it (groupadd) or leave it out",
+                    config->socket_group);
+    return chown(config->socket, (uid_t)-1, group->gr_gid) == 0 ? 0 : fail_errno(err, "socket %s", config->socket);
+}
+
+static bool is_loopback(const char *address)
+{
+    return text_starts_with(address, "127.") || text_starts_with(address, "[::1]:") ||
+           text_starts_with(address, "localhost:");
+}
+
+static int load_file(const char *path, char **ret_text, struct error *err)
+{
+    struct text text = {0};
+    if (file_read(NULL, path, LIMIT_MANIFEST_BYTES, &text, err) < 0) {
+        text_finish(&text);
+        return -1;
+    }
+    *ret_text = text_take(&text);
+    return 0;
+}
+
+/* Certificates named in the configuration come first; what is not named is made by our own CA. */
+static int load_certificates(const struct config *config, struct pki_server *ret_pki, struct error *err)
+{
+    auto_free char *host = must_strndup(config->listen, strcspn(config->listen, config->listen[0] == '[' ? "]" : ":"));
+    if (pki_server_load(config->state_dir, host[0] == '[' ? host + 1 : host, ret_pki, err) < 0)
+        return -1;
+    const struct {
+        const char *file;
+        char **text;
+    } given[] = {{config->tls_certificate, &ret_pki->chain},
+                 {config->tls_key, &ret_pki->key},
+                 {config->tls_client_ca, &ret_pki->ca}};
+    if ((config->tls_certificate[0] == '\0') != (config->tls_key[0] == '\0'))
+        return fail(err, ERROR_INVALID, "api.tls.certificate and api.tls.key belong together: give both or none");
+    for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+        if (given[i].file[0] == '\0')
+            continue;
+        free(take(*given[i].text));
+        if (load_file(given[i].file, given[i].text, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_certificates(struct daemon *d, struct error *err)
+{
+    struct pki_server pki = {0};
+    int result = load_certificates(&d->config, &pki, err);
+    if (result == 0 && d->tls) {
+        result = tls_replace(d->tls, pki.chain, pki.key, pki.ca, err);
+    } else if (result == 0) {
+        d->tls = tls_new(d->loop, pki.chain, pki.key, pki.ca, err);
+        result = d->tls ? 0 : -1;
+    }
+    pki_server_finish(&pki);
+    return result;
+}
+
+static int listen_tcp(struct daemon *d, struct error *err)
+{
+    const struct config *config = &d->config;
+    unsigned port;
+    if (config->listen[0] == '\0')
+        return config->plain_http
+                   ? fail(err, ERROR_INVALID, "--plain-http: there is no --listen ADDR:PORT it could be about")
+                   : 0;
+    if (config->plain_http && !is_loopback(config->listen))
+        return fail(err, ERROR_INVALID,
+                    "--listen %s --plain-http: without TLS only a loopback address may be listened on; leave out "
+                    "--plain-http or choose 127.0.0.1:PORT",
+                    config->listen);
+    if (!config->plain_http && read_certificates(d, err) < 0)
+        return -1;
+    if (http_listen_tcp(api_http(d->api), config->listen, config->plain_http ? NULL : tls_wrap, d->tls, &port, err) < 0)
+        return -1;
+    log_info("listening url=%s://%.*s:%u", config->plain_http ? "http" : "https",
+             (int)(strrchr(config->listen, ':') - config->listen), config->listen, port);
+    return 0;
+}
+
+static int listen_all(struct daemon *d, struct error *err)
+{
+    int passed = service_listen_fd(NULL);
+    int local = passed >= 0 ? http_listen_fd(api_http(d->api), passed, err)
+                            : http_listen_unix(api_http(d->api), d->config.socket, 0660, err);
+    if (local < 0 || (passed < 0 && let_group_in(&d->config, err) < 0))
+        return -1;
+    log_info("listening socket=%s", d->config.socket);
+    return listen_tcp(d, err);
+}
+
+/* ---- life */
+
+static void end(void *arg)
+{
+    struct daemon *d = arg;
+    service_notify("STOPPING=1");
+    loop_stop(d->loop);
+}
+
+/* SIGHUP: certificates may have been renewed. */
+static void reload(void *arg)
+{
+    struct daemon *d = arg;
+    struct error err;
+    if (!d->tls)
+        return;
+    service_notify("RELOADING=1");
+    if (read_certificates(d, &err) < 0)
+        log_error("certificates not renewed: %s", err.text);
+    else
+        log_info("certificates read anew");
+    service_notify("READY=1");
+}
+
+/* A connection is a descriptor: take all that we may have. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int open_host(struct daemon *d, struct error *err)
+{
+    d->host = must_calloc(1, sizeof *d->host);
+    if (host_probe(NULL, d->host, err) < 0)
+        return -1;
+    host_try(d->host);
+    return 0;
+}
+
+static struct runtime *make_runtime(const struct daemon *d)
+{
+    const struct config *config = &d->config;
+    const struct runtime_config wanted = {
+        .state_dir = config->state_dir,
+        .run_dir = config->run_dir,
+        .libvirt_uri = config->libvirt_uri,
+        .reserved_cpus = config->reserved_cpus,
+        .emulation_allowed = config->emulation != CONFIG_EMULATION_OFF,
+        .emulation_forced = config->emulation == CONFIG_EMULATION_ON,
+        .host_disk_dirs = (const char *const *)config->host_disk_dirs,
+    };
+    return runtime_new(&wanted, d->loop, d->store, d->host);
+}
+
+static int begin(struct daemon *d, struct error *err)
+{
+    const struct config *config = &d->config;
+    if (isolate_early(err) < 0 || file_make_folders(config->state_dir, 0711, err) < 0 ||
+        file_make_folders(config->run_dir, 0711, err) < 0)
+        return -1;
+    raise_descriptor_limit();
+    d->loop = loop_new();
+    d->store = store_open(config->state_dir, d->loop, err);
+    if (!d->store || open_host(d, err) < 0)
+        return -1;
+    d->runtime = make_runtime(d);
+    d->api = api_new(d->loop, d->store, d->runtime);
+    if (listen_all(d, err) < 0 || isolate_capabilities(config->tuning != CONFIG_TUNING_NONE, err) < 0 ||
+        isolate_syscalls(err) < 0)
+        return -1;
+    d->signals[0] = loop_signal(d->loop, SIGTERM, end, d);
+    d->signals[1] = loop_signal(d->loop, SIGINT, end, d);
+    d->signals[2] = loop_signal(d->loop, SIGHUP, reload, d);
+    d->watchdog = service_watchdog(d->loop);
+    runtime_start(d->runtime);
+    log_info("rtvmd %s ready state=%s libvirt=%s", RTVMD_VERSION, config->state_dir, config->libvirt_uri);
+    service_notify("READY=1");
+    return 0;
+}
+
+static void finish(struct daemon *d)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++)
+        loop_watch_free(d->signals[i]);
+    loop_watch_free(d->watchdog);
+    api_free(d->api);
+    tls_free(d->tls);
+    runtime_free(d->runtime);
+    if (d->store)
+        store_close(d->store);
+    loop_free(d->loop);
+    free(d->host);
+    config_finish(&d->config);
+}
+
+int verb_serve(int argc, char **argv)
+{
+    struct arguments given = {0};
+    const struct verb_option options[] = {
+        {.name = "config", .value = "FILE", .text = &given.config_file, .help = "configuration, see rtvmd.yaml(5)"},
+        {.name = "state-dir", .value = "DIR", .text = &given.state_dir, .help = "objects, claims, images, disks"},
+        {.name = "run-dir", .value = "DIR", .text = &given.run_dir, .help = "sockets"},
+        {.name = "socket", .value = "PATH", .text = &given.socket, .help = "unix socket of the API"},
+        {.name = "listen", .value = "ADDR:PORT", .text = &given.listen, .help = "also listen on TCP, with TLS"},
+        {.name = "plain-http", .flag = &given.plain_http, .help = "no TLS on --listen, which must be loopback then"},
+        {.name = "libvirt", .value = "URI", .text = &given.libvirt, .help = "libvirt daemon (qemu:///system)"},
+        {.name = "emulation", .value = "auto|on|off", .text = &given.emulation, .help = "run VMs without KVM"},
+        {.name = "reserved-cpus", .value = "LIST", .text = &given.reserved_cpus, .help = "CPUs only for the host"},
+        {.name = "log-level", .value = "LEVEL", .text = &given.log_level, .help = "error, warn, info or debug"},
+    };
+    struct error err;
+    int positional;
+    bool done;
+    if (verb_options("serve", argc, argv, options, ARRAY_SIZE(options), &positional, &done, &err) < 0)
+        return verb_fail("serve", &err);
+    if (done)
+        return 0;
+    struct daemon d = {0};
+    auto_free char *run = NULL;
+    auto_free char *socket = NULL;
+    settle_private_folders(&given, &run, &socket);
+    int code = 0;
+    if (configure(&d.config, &given, &err) < 0 || begin(&d, &err) < 0) {
+        code = verb_fail("serve", &err);
+    } else {
+        loop_run(d.loop);
+        log_info("rtvmd ends; virtual machines go on");
+    }
+    finish(&d);
+    return code;
+}
