@@ -246,11 +246,21 @@ static struct runtime *make_runtime(const struct daemon *d)
     return runtime_new(&wanted, d->loop, d->store, d->host);
 }
 
+/* QEMU runs as another user and must be able to pass through to its files; a folder that is there stays as it is. */
+static int make_folder(const char *path, struct error *err)
+{
+    struct stat status;
+    if (stat(path, &status) == 0)
+        return 0;
+    if (file_make_folders(path, 0711, err) < 0)
+        return -1;
+    return chmod(path, 0711) == 0 ? 0 : fail_errno(err, "folder %s", path);
+}
+
 static int begin(struct daemon *d, struct error *err)
 {
     const struct config *config = &d->config;
-    if (isolate_early(err) < 0 || file_make_folders(config->state_dir, 0711, err) < 0 ||
-        file_make_folders(config->run_dir, 0711, err) < 0)
+    if (isolate_early(err) < 0 || make_folder(config->state_dir, err) < 0 || make_folder(config->run_dir, err) < 0)
         return -1;
     raise_descriptor_limit();
     d->loop = loop_new();
