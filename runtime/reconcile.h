@@ -39,6 +39,7 @@ struct vmi_view {
     bool is_observed;         /* domain and reason are from a look after the last work; else nobody knows */
     enum domain_state domain; /* DOMAIN_ABSENT also when the name belongs to another incarnation */
     enum domain_reason reason;
+    bool is_clean;      /* domain forgotten, the run's disks given back */
     bool is_taken_up;   /* the running domain was proven by this process, or needs no proof */
     int64_t signaled_s; /* last power button signal, 0: none */
     int64_t retry_s;    /* the last step failed: not before */
@@ -48,8 +49,9 @@ struct vmi_view {
 enum vmi_action {
     VMI_WAIT,
     VMI_PLAN,    /* find a placement and claim it, or say why not; → Scheduled or Scheduling */
-    VMI_START,   /* prepare volumes, render, start paused, prove, resume; → Running */
-    VMI_TAKE_UP, /* a running domain is there: prove, and resume it if its start was cut short; → Running */
+    VMI_START,   /* prepare volumes, render, start paused, prove, resume */
+    VMI_TAKE_UP, /* a running domain is there: prove, and resume it if its start was cut short */
+    VMI_BEGIN,   /* → Running */
     VMI_SIGNAL,  /* press the power button */
     VMI_DESTROY,
     VMI_END,     /* → step.phase: Succeeded or Failed */
@@ -78,7 +80,8 @@ struct vm_view {
     enum vm_run_strategy strategy;
     bool strategy_is_new; /* not yet the one recorded in the status */
     bool deleting;
-    bool orphans; /* deletion leaves the VMI */
+    bool orphans;  /* deletion leaves the VMI */
+    bool is_clean; /* deleting, and nothing of it is left on disk */
     bool has_vmi;
     bool vmi_is_ours;    /* controlled by this VM */
     bool vmi_is_foreign; /* controlled by somebody else */
@@ -102,6 +105,7 @@ enum vm_action {
     VM_ADOPT,            /* take over a VMI of that name without a controller */
     VM_TURN_ON,          /* a start request for a halted VM: its strategy becomes Always */
     VM_LET_GO,           /* deletion: the VMI loses its owner, then the VM goes */
+    VM_CLEAN,            /* give back everything the VM has on disk */
     VM_REMOVE,           /* drop the object */
     VM_BLOCKED,          /* the name is taken by somebody else's VMI */
     VM_ACTION_COUNT,

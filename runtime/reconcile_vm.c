@@ -114,7 +114,7 @@ static struct vm_step with_vmi(const struct vm_view *v, struct vm_step step)
 static struct vm_step leave(const struct vm_view *v, struct vm_step step)
 {
     if (!v->has_vmi || !v->vmi_is_ours)
-        return act(step, VM_REMOVE);
+        return act(step, v->is_clean ? VM_REMOVE : VM_CLEAN);
     if (v->orphans) {
         step.wants_claim = true;
         return act(step, VM_LET_GO);
@@ -165,7 +165,7 @@ const char *vm_printable_status(const struct vm_print *p)
 }
 
 static const char *const ACTIONS[] = {"wait",    "create", "delete", "delete and rerun", "adopt",
-                                      "turn on", "let go", "remove", "blocked"};
+                                      "turn on", "let go", "clean",  "remove",           "blocked"};
 _Static_assert(ARRAY_SIZE(ACTIONS) == VM_ACTION_COUNT, "every action has its word");
 
 const char *vm_action_text(enum vm_action action)

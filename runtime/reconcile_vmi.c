@@ -11,12 +11,12 @@ enum stage { WAITING, PROMISED, RUNNING, OVER, LEAVING, STAGE_COUNT };
 enum cell {
     C_WAIT = VMI_WAIT,
     C_PLAN = VMI_PLAN,
-    C_TAKE_UP = VMI_TAKE_UP,
     C_DESTROY = VMI_DESTROY,
     C_END = VMI_END,
     C_CLEAN = VMI_CLEAN,
     C_START = VMI_START,
     C_START_OR_END = VMI_ACTION_COUNT, /* off: never ran, or ran and ended before we could write it down? */
+    C_TAKE_UP,                         /* running; may we say so? */
     C_WATCH,                           /* running as it should */
     C_STOP,                            /* ask the guest, then insist */
     C_INSIST,                          /* it is on its way down */
@@ -100,6 +100,8 @@ static struct vmi_step decide(const struct vmi_view *v)
         if (v->reason == DOMAIN_REASON_UNKNOWN || v->reason == DOMAIN_REASON_FAILED)
             return (struct vmi_step){.action = VMI_START};
         return end(v);
+    case C_TAKE_UP:
+        return (struct vmi_step){.action = v->is_taken_up ? VMI_BEGIN : VMI_TAKE_UP};
     case C_WATCH:
         return (struct vmi_step){.action = v->is_taken_up ? VMI_WAIT : VMI_TAKE_UP};
     case C_STOP:
@@ -107,9 +109,11 @@ static struct vmi_step decide(const struct vmi_view *v)
     case C_INSIST:
         return insist(v);
     case C_RELEASE:
+        if (!v->is_clean)
+            return (struct vmi_step){.action = VMI_CLEAN};
         return (struct vmi_step){.action = v->claimed && !v->claim_is_kept ? VMI_RELEASE : VMI_WAIT};
     case C_REMOVE:
-        return (struct vmi_step){.action = VMI_REMOVE};
+        return (struct vmi_step){.action = v->is_clean ? VMI_REMOVE : VMI_CLEAN};
     default:
         return (struct vmi_step){.action = (enum vmi_action)cell};
     }
@@ -120,8 +124,8 @@ struct vmi_step reconcile_vmi(const struct vmi_view *v)
     if (v->is_busy || !v->is_observed)
         return (struct vmi_step){.action = VMI_WAIT};
     struct vmi_step step = decide(v);
-    bool is_only_writing = step.action == VMI_WAIT || step.action == VMI_END || step.action == VMI_RELEASE ||
-                           step.action == VMI_REMOVE || step.action == VMI_PLAN;
+    bool is_only_writing = step.action != VMI_START && step.action != VMI_TAKE_UP && step.action != VMI_SIGNAL &&
+                           step.action != VMI_DESTROY && step.action != VMI_CLEAN;
     int64_t wait = v->retry_s - v->now_s;
     if (wait <= 0 || wait > VMI_RETRY_MAX_S || is_only_writing)
         return step;
@@ -150,7 +154,7 @@ enum vmi_phase vmi_phase_from_text(const char *text)
     return VMI_UNSET;
 }
 
-static const char *const ACTIONS[] = {"wait",    "plan", "start", "take up", "signal",
+static const char *const ACTIONS[] = {"wait",    "plan", "start", "take up", "begin", "signal",
                                       "destroy", "end",  "clean", "release", "remove"};
 _Static_assert(ARRAY_SIZE(ACTIONS) == VMI_ACTION_COUNT, "every action has its word");
 

@@ -69,7 +69,7 @@ static void every_strategy_in_every_situation(void)
         CHECK_INT(step.drop_request, CASES[i].drops);
         v.deleting = true;
         step = reconcile_vm(&v);
-        CHECK_INT(step.action, !v.has_vmi ? VM_REMOVE : v.vmi_deleting ? VM_WAIT : VM_DELETE);
+        CHECK_INT(step.action, !v.has_vmi ? VM_CLEAN : v.vmi_deleting ? VM_WAIT : VM_DELETE);
     }
     struct vm_view fresh = view(VM_RUN_RERUN_ON_FAILURE, NONE);
     fresh.strategy_is_new = true;
@@ -160,7 +160,7 @@ static void respects_ownership(void)
     CHECK_INT(reconcile_vm(&v).action, VM_ADOPT);
     v.vmi_is_foreign = true;
     CHECK_INT(reconcile_vm(&v).action, VM_BLOCKED);
-    v.deleting = true;
+    v.deleting = v.is_clean = true;
     CHECK_INT(reconcile_vm(&v).action, VM_REMOVE);
     v = view(VM_RUN_ALWAYS, ALIVE);
     v.deleting = v.orphans = true;

@@ -31,31 +31,34 @@ static void one_cell_at_a_time(void)
         {VMI_SCHEDULED, false, DOMAIN_OFF, DOMAIN_REASON_SHUTDOWN, "end"}, /* quicker than our notes */
         {VMI_SCHEDULED, false, DOMAIN_OFF, DOMAIN_REASON_CRASHED, "end"},
         {VMI_SCHEDULED, false, DOMAIN_PAUSED, DOMAIN_REASON_PAUSED_STARTING, "take up"},
-        {VMI_SCHEDULED, false, DOMAIN_RUNNING, 0, "take up"}, /* killed between resume and note */
+        {VMI_SCHEDULED, false, DOMAIN_RUNNING, 0, "take up"}, /* daemon killed between resume and note */
         {VMI_RUNNING, false, DOMAIN_RUNNING, 0, "wait"},
-        {VMI_RUNNING, false, DOMAIN_PAUSED, DOMAIN_REASON_PAUSED_USER, "wait"},
+        {VMI_RUNNING, false, DOMAIN_PAUSED, DOMAIN_REASON_PAUSED_USER, "take up"}, /* after a daemon restart */
         {VMI_RUNNING, false, DOMAIN_SHUTTING_DOWN, 0, "wait"},
         {VMI_RUNNING, false, DOMAIN_OFF, DOMAIN_REASON_UNKNOWN, "end"}, /* host reboot */
         {VMI_RUNNING, false, DOMAIN_ABSENT, 0, "end"},
         {VMI_RUNNING, false, DOMAIN_CRASHED, DOMAIN_REASON_CRASHED, "end"},
         {VMI_FAILED, false, DOMAIN_CRASHED, DOMAIN_REASON_CRASHED, "destroy"},
         {VMI_SUCCEEDED, false, DOMAIN_OFF, DOMAIN_REASON_SHUTDOWN, "clean"},
-        {VMI_SUCCEEDED, false, DOMAIN_ABSENT, 0, "release"},
+        {VMI_SUCCEEDED, false, DOMAIN_ABSENT, 0, "clean"},
         {VMI_RUNNING, true, DOMAIN_RUNNING, 0, "signal"},
         {VMI_RUNNING, true, DOMAIN_PAUSED, DOMAIN_REASON_PAUSED_USER, "signal"},
         {VMI_RUNNING, true, DOMAIN_OFF, DOMAIN_REASON_SHUTDOWN, "end"},
         {VMI_SUCCEEDED, true, DOMAIN_OFF, DOMAIN_REASON_SHUTDOWN, "clean"},
-        {VMI_SUCCEEDED, true, DOMAIN_ABSENT, 0, "remove"},
-        {VMI_RUNNING, true, DOMAIN_ABSENT, 0, "remove"},
+        {VMI_SUCCEEDED, true, DOMAIN_ABSENT, 0, "clean"},
+        {VMI_RUNNING, true, DOMAIN_ABSENT, 0, "clean"},
         {VMI_SCHEDULED, true, DOMAIN_PAUSED, DOMAIN_REASON_PAUSED_STARTING, "destroy"},
-        {VMI_SCHEDULED, true, DOMAIN_ABSENT, 0, "remove"},
-        {VMI_PENDING, true, DOMAIN_ABSENT, 0, "remove"},
+        {VMI_SCHEDULED, true, DOMAIN_ABSENT, 0, "clean"},
+        {VMI_PENDING, true, DOMAIN_ABSENT, 0, "clean"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         struct vmi_view v = view(CASES[i].phase, CASES[i].domain);
         v.deleting = CASES[i].deleting;
         v.reason = CASES[i].reason;
         v.expires_s = 1030;
+        v.is_taken_up = false;
+        if (v.domain == DOMAIN_RUNNING && v.phase == VMI_RUNNING)
+            v.is_taken_up = true;
         struct vmi_step step = reconcile_vmi(&v);
         CHECK_TEXT(vmi_action_text(step.action), CASES[i].action);
         v.is_busy = true;
@@ -168,9 +171,11 @@ static void classifies_the_end(void)
 static void keeps_a_claim_for_the_next_start(void)
 {
     struct vmi_view v = view(VMI_FAILED, DOMAIN_ABSENT);
-    v.claim_is_kept = true;
+    v.claim_is_kept = v.is_clean = true;
     CHECK_INT(reconcile_vmi(&v).action, VMI_WAIT);
-    v.claim_is_kept = v.claimed = false;
+    v.claim_is_kept = false;
+    CHECK_INT(reconcile_vmi(&v).action, VMI_RELEASE);
+    v.claimed = false;
     CHECK_INT(reconcile_vmi(&v).action, VMI_WAIT);
 }
 
@@ -187,11 +192,14 @@ static bool apply(struct vmi_view *v, struct vmi_step step)
         v->claimed = true;
         return true;
     case VMI_START:
-    case VMI_TAKE_UP:
-        v->phase = VMI_RUNNING;
-        if (step.action == VMI_START || v->domain == DOMAIN_PAUSED)
-            v->domain = DOMAIN_RUNNING;
+        v->domain = DOMAIN_RUNNING;
         v->is_taken_up = true;
+        return true;
+    case VMI_TAKE_UP:
+        v->is_taken_up = true;
+        return true;
+    case VMI_BEGIN:
+        v->phase = VMI_RUNNING;
         return true;
     case VMI_SIGNAL:
         v->signaled_s = v->now_s; /* the guest is deaf */
@@ -205,6 +213,7 @@ static bool apply(struct vmi_view *v, struct vmi_step step)
         return true;
     case VMI_CLEAN:
         v->domain = DOMAIN_ABSENT;
+        v->is_clean = true;
         return true;
     case VMI_RELEASE:
         v->claimed = false;
@@ -246,8 +255,6 @@ static void every_combination_comes_to_rest(void)
                         CHECK(!(is_up(v.domain) &&
                                 (step.action == VMI_RELEASE || step.action == VMI_REMOVE || step.action == VMI_CLEAN)));
                         CHECK(!(vmi_phase_is_final(v.phase) && step.action == VMI_END));
-                        if (step.action == VMI_TAKE_UP && v.domain == DOMAIN_PAUSED && v.phase == VMI_RUNNING)
-                            v.domain = DOMAIN_RUNNING; /* proven, left paused: keep the model simple */
                         rests = step.action == VMI_WAIT && step.wake_s == 0;
                         alive = apply(&v, step);
                     }

@@ -1,0 +1,244 @@
+/* What the files of the running whole share; nobody outside of runtime/*.c includes it.
+ *
+ * A machine is what the loop thread knows about one name (NAMESPACE/NAME) beyond the stored objects: the domain as it
+ * was last seen, the work in hand, when to look again. None of it needs to survive: it is found out again. */
+#pragma once
+
+#include "rtvmd/base/timestamp.h"
+#include "runtime/reconcile.h"
+#include "runtime/runtime.h"
+#include "runtime/work.h"
+#include "runtime/worker.h"
+
+struct act; /* a lifecycle action of a user, waiting its turn (act_vmi.c) */
+
+struct machine {
+    char *key; /* "namespace/name" */
+    char *namespace_;
+    char *name;
+    char *domain_name;
+
+    bool is_queued;
+    struct machine *next_queued;
+    bool is_busy;        /* one job in the worker pool, or about to be */
+    bool waits_for_host; /* for a fresh look at the host before planning */
+    struct act *act;     /* first of those waiting */
+
+    char uid[64];                  /* of the VMI all that follows is about; "" when there is none */
+    struct observed_domain domain; /* DOMAIN_ABSENT when not there */
+    uint64_t observed_at;          /* sequence number of that look */
+    uint64_t settled_at;           /* of the end of the last work: looks begun before it say nothing */
+    bool is_clean;
+    int taken_up_pid; /* the process that was proven; -1: none */
+    bool keeps_claim; /* the VM will start again */
+    bool is_unschedulable;
+    int64_t signaled_s;
+    int64_t retry_s;
+    unsigned failures; /* of steps, in a row */
+    int64_t wake_s;    /* 0: none */
+    bool has_failure;
+    struct error failure; /* of the last step */
+    enum vmi_action failed_action;
+    bool failed_at_volumes;
+
+    json_t *proof; /* as proof_to_json(), or NULL */
+    int64_t proved_s;
+    int repaired;
+
+    char *reported_orphan; /* uid already complained about */
+};
+
+/* Where time and the machine come from; tests bring their own. */
+struct runtime_hooks {
+    int64_t (*now_s)(void *arg);
+    double (*jitter)(void *arg);
+    /* Reads what may have changed on the host into *host; on a worker thread. NULL: the host never changes. */
+    int (*refresh_host)(struct host *host, struct error *err);
+    void *arg;
+    unsigned threads;
+};
+struct runtime *runtime_new_with(const struct runtime_config *config, struct loop *loop, struct store *store,
+                                 const struct host *host, const struct runtime_hooks *hooks);
+
+struct event_note; /* events.c */
+
+struct runtime {
+    struct runtime_config config;
+    char *state_dir;
+    char *run_dir;
+    char *libvirt_uri;
+    char *node_name;
+    struct loop *loop;
+    struct store *store;
+    struct runtime_hooks hooks;
+    struct work_host *host; /* the snapshot in use; jobs hold references to older ones */
+    bool host_is_fresh;     /* read in this second */
+    int64_t host_read_s;
+    bool host_is_being_read;
+    struct hypervisor *hypervisor;
+    struct worker_pool *pool;
+    struct store_watch *watch;
+    struct loop_watch *round_timer; /* the queue is not empty */
+    struct loop_watch *wake_timer;
+    bool is_started;
+    bool is_ending;
+
+    size_t machine_count, machine_capacity;
+    struct machine **machine; /* ordered by key */
+    struct machine *queue_first, **queue_end;
+
+    uint64_t sequence;
+    bool is_looking; /* an observation is in hand */
+    bool look_again;
+    bool is_connected;
+    bool has_swept;
+    uint64_t looked_at; /* sequence of the last complete look; 0: none since the connection came */
+    unsigned look_failures;
+    int64_t look_s; /* when to look at the latest; 0: when told to */
+    struct hypervisor_facts facts;
+    struct error connection_error;
+
+    struct work *submit_first, **submit_end; /* jobs that wait for the commit of what they rest on */
+
+    size_t event_count, event_capacity;
+    struct event_note *event;
+};
+
+static inline int64_t runtime_now_s(const struct runtime *runtime)
+{
+    return runtime->hooks.now_s(runtime->hooks.arg);
+}
+bool runtime_emulates(const struct runtime *runtime);
+/* Looks at all domains soon. */
+void runtime_look(struct runtime *runtime);
+/* One round: decides for what is queued. Called by a timer. */
+void runtime_round(void *arg);
+/* What is due by now. Called by a timer. runtime_next_wake_s: when that is, 0: never. */
+void runtime_wake(void *arg);
+int64_t runtime_next_wake_s(const struct runtime *runtime);
+void runtime_arm(struct runtime *runtime);
+
+/* ---- machines.c */
+struct machine *machine_find(struct runtime *runtime, const char *namespace_, const char *name);
+struct machine *machine_get(struct runtime *runtime, const char *namespace_, const char *name);
+struct machine *machine_by_key(struct runtime *runtime, const char *key);
+void machine_queue(struct runtime *runtime, struct machine *machine);
+struct machine *machine_next(struct runtime *runtime);
+/* Frees it when nothing is known by its name any more. */
+void machine_drop_if_empty(struct runtime *runtime, struct machine *machine);
+void machine_free(struct machine *machine);
+/* Forgets what was about an earlier incarnation. */
+void machine_adopt_uid(struct machine *machine, const char *uid);
+bool machine_is_observed(const struct runtime *runtime, const struct machine *machine);
+/* The state of the domain of this incarnation. */
+enum domain_state machine_domain_state(const struct machine *machine);
+void machine_failed(struct runtime *runtime, struct machine *machine, enum vmi_action action, const struct error *err);
+void machine_worked(struct machine *machine);
+
+/* ---- controllers */
+void vm_control(struct runtime *runtime, struct machine *machine);
+void vmi_control(struct runtime *runtime, struct machine *machine);
+/* Writes next in place of what is stored when it differs; logs and leaves it when that fails. Steals next. */
+void object_store(struct runtime *runtime, json_t *next, bool bump_generation);
+
+/* ---- jobs.c: sending work off and taking results in */
+void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi);
+/* The same for a job filled by the caller (actions of users). Steals work. */
+void job_send(struct runtime *runtime, struct machine *machine, struct work *work);
+struct work *job_new(struct runtime *runtime, struct machine *machine, enum work_kind kind);
+struct work_host *job_hold_host(struct runtime *runtime);
+void job_drop_host(struct work_host *host);
+
+/* ---- observe.c */
+void observe_start(struct runtime *runtime);
+void host_read_start(struct runtime *runtime);
+
+/* ---- plan.c */
+/* Finds and claims a placement for an admitted VMI. True: claimed. False: *ret_refusal tells why (all reasons). */
+bool plan_and_claim(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct text *ret_refusal);
+void plan_release(struct runtime *runtime, const struct machine *machine);
+bool plan_is_claimed(const struct runtime *runtime, const struct machine *machine);
+/* Whoever waits for room should try again. */
+void plan_retry_all(struct runtime *runtime);
+
+/* ---- status (pure) */
+struct vmi_report {
+    int64_t now_s;
+    const char *node_name;
+    enum vmi_phase phase;
+    bool deleting;
+    bool is_observed;
+    enum domain_state domain;
+    enum domain_reason reason;
+    bool has_agent;
+    bool emulated;
+    bool proof_is_wanted;
+    const json_t *proof; /* NULL: none yet */
+    int repaired;
+    const char *refusal; /* not NULL: cannot be placed now, and why */
+    const char *failure; /* not NULL: the last step failed */
+    const char *failure_reason;
+    int64_t runtime_user; /* < 0: unknown */
+};
+void vmi_status_first(json_t *vmi); /* at creation */
+void vmi_status_update(json_t *vmi, const struct vmi_report *report);
+void vmi_status_set_phase(json_t *vmi, enum vmi_phase phase, int64_t now_s);
+enum vmi_phase vmi_status_phase(const json_t *vmi);
+bool vmi_status_ran(const json_t *vmi);
+/* What is not as planned, in words: threads, then memory. */
+void vmi_describe_drift(const json_t *proof, struct text *out);
+
+struct vm_report {
+    int64_t now_s;
+    const json_t *vmi; /* NULL: none */
+    bool stop_expected;
+    bool start_expected;
+    bool backs_off;
+    bool needs_restart;
+    const char *failure; /* creating or deleting the VMI */
+    const char *failure_reason;
+};
+void vm_status_update(json_t *vm, const struct vm_report *report);
+json_t *vm_status_request(const json_t *vm, size_t index); /* borrowed, or NULL */
+void vm_status_add_request(json_t *vm, const char *action, const char *uid, bool paused);
+void vm_status_drop_request(json_t *vm);
+
+/* ---- conditions.c */
+void condition_set(json_t *object, const char *type, const char *status, const char *reason, const char *message,
+                   int64_t now_s);
+void condition_drop(json_t *object, const char *type);
+json_t *condition_get(const json_t *object, const char *type);
+bool condition_is(const json_t *object, const char *type, const char *status);
+
+/* ---- objects.c: small facts about stored objects */
+bool object_is_deleting(const json_t *object);
+/* Seconds of grace as the spec of a VMI says. */
+int64_t vmi_grace_s(const json_t *vmi);
+void object_mark_deleted(json_t *object, int64_t grace_s, int64_t now_s);
+bool object_has_finalizer(const json_t *object, const char *finalizer);
+void object_add_finalizer(json_t *object, const char *finalizer);
+void object_drop_finalizer(json_t *object, const char *finalizer);
+/* The controlling owner's uid, or NULL. */
+const char *object_controller(const json_t *object);
+void object_set_controller(json_t *object, const json_t *owner);
+/* Fields of a VM and a VMI have the same paths below their template; this is where they start. */
+json_t *object_vmi_spec(const json_t *object);
+#define FINALIZER_VM "kubevirt.io/virtualMachineControllerFinalize"
+#define FINALIZER_VMI "kubevirt.io/foregroundDeleteVirtualMachine"
+#define ANNOTATION_VM_GENERATION "kubevirt.io/vm-generation"
+/* Keys with dots are out of reach for json_at(). */
+const char *object_annotation(const json_t *object, const char *key);
+void object_set_annotation(json_t *object, const char *key, const char *value);
+void object_set_label(json_t *object, const char *key, const char *value);
+
+/* ---- events.c */
+void events_load(struct runtime *runtime);
+void events_forget(struct runtime *runtime, const json_t *event); /* it was deleted */
+void events_free(struct runtime *runtime);
+void event_record(struct runtime *runtime, const json_t *object, const char *type, const char *reason,
+                  const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* ---- act_vmi.c */
+/* Sends the next waiting action off; true when one was. */
+bool act_next(struct runtime *runtime, struct machine *machine, const json_t *vmi);
+void act_cancel_all(struct machine *machine, const struct error *failure);

@@ -1,0 +1,264 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "rtvmd/base/log.h"
+#include "runtime/inside.h"
+
+/* Sending work off and taking its results in. A job starts only after everything written so far is on disk: nothing is
+ * done that is not promised first. One job per machine at a time. */
+
+struct work_host *job_hold_host(struct runtime *runtime)
+{
+    runtime->host->references++;
+    return runtime->host;
+}
+
+void job_drop_host(struct work_host *host)
+{
+    if (--host->references == 0)
+        free(host);
+}
+
+/* A unix socket's path is short: long names get the uid instead. */
+static char *vm_run_dir(const struct runtime *runtime, const struct machine *machine)
+{
+    enum { FOLDER_MAX = 80 };
+    char *dir = must_format("%s/vms/%s", runtime->run_dir, machine->domain_name);
+    if (strlen(dir) <= FOLDER_MAX)
+        return dir;
+    free(dir);
+    return must_format("%s/vms/%s", runtime->run_dir, machine->uid);
+}
+
+static void work_done(struct worker_job *job, bool canceled);
+
+struct work *job_new(struct runtime *runtime, struct machine *machine, enum work_kind kind)
+{
+    struct work *work = must_calloc(1, sizeof *work);
+    work->job = (struct worker_job){.run = work_run, .done = work_done};
+    work->runtime = runtime;
+    work->kind = kind;
+    work->key = must_strdup(machine->key);
+    memcpy(work->uid, machine->uid, sizeof work->uid);
+    work->hypervisor = runtime->hypervisor;
+    work->namespace_ = must_strdup(machine->namespace_);
+    work->name = must_strdup(machine->name);
+    work->domain_name = must_strdup(machine->domain_name);
+    work->run_dir = vm_run_dir(runtime, machine);
+    work->image = (struct image_config){.state_dir = runtime->state_dir, .host_disk_dirs = runtime->config.host_disk_dirs};
+    work->emulation = runtime_emulates(runtime);
+    return work;
+}
+
+static void add_lookup(struct runtime *runtime, struct work *work, const char *kind, const char *name)
+{
+    auto_json *object = name ? store_get(runtime->store, kind, work->namespace_, name) : NULL;
+    if (!object)
+        return;
+    auto_free char *key = must_format("%s/%s", kind, name);
+    json_object_set_new(work->lookups, key, json_deep_copy(object));
+}
+
+/* The store is of the loop thread only: what volumes may ask for is looked up before. */
+static void add_lookups(struct runtime *runtime, struct work *work)
+{
+    static const char *const NAMES[] = {"secretRef.name", "networkDataSecretRef.name", "name", "secretName",
+                                        "secret.name",    "configMap.name"};
+    work->lookups = json_object();
+    for (size_t v = 0; v < work->spec.volume_count; v++)
+        for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
+            const char *name = json_text_at(work->spec.volume[v].source, NAMES[i], NULL);
+            add_lookup(runtime, work, "Secret", name);
+            add_lookup(runtime, work, "ConfigMap", name);
+        }
+}
+
+static int fill(struct runtime *runtime, struct machine *machine, struct work *work, const json_t *vmi,
+                struct error *err)
+{
+    auto_json *placement = store_claim_placement(runtime->store, machine->key);
+    auto_json *own = json_deep_copy(vmi); /* the worker thread gets no value of the store's */
+    work->placement = must_calloc(1, sizeof *work->placement);
+    if (spec_decode(own, &work->spec, err))
+        return -1;
+    if (!placement)
+        return fail(err, ERROR_INTERNAL, "%s has no claim", machine->key);
+    if (placement_from_json(placement, work->placement, err))
+        return -1;
+    work->host = job_hold_host(runtime);
+    work->repair = true;
+    work->resume = !work->spec.start_paused && vmi_status_phase(vmi) != VMI_RUNNING;
+    add_lookups(runtime, work);
+    return 0;
+}
+
+static void send_all(const struct error *failure, void *arg)
+{
+    struct runtime *runtime = arg;
+    struct work *work = runtime->submit_first;
+    runtime->submit_first = NULL;
+    runtime->submit_end = &runtime->submit_first;
+    while (work) {
+        struct work *next = (struct work *)work->job.next;
+        if (failure) {
+            work->failed = true;
+            work->err = *failure;
+            work_done(&work->job, false);
+        } else {
+            worker_submit(runtime->pool, &work->job);
+        }
+        work = next;
+    }
+}
+
+void job_send(struct runtime *runtime, struct machine *machine, struct work *work)
+{
+    machine->is_busy = true;
+    if (!runtime->submit_first)
+        store_after_commit(runtime->store, send_all, runtime);
+    work->job.next = NULL;
+    *runtime->submit_end = work;
+    runtime->submit_end = (struct work **)&work->job.next;
+}
+
+static enum vmi_action action_of(enum work_kind kind)
+{
+    switch (kind) {
+    case WORK_START:
+        return VMI_START;
+    case WORK_TAKE_UP:
+        return VMI_TAKE_UP;
+    case WORK_SIGNAL:
+        return VMI_SIGNAL;
+    case WORK_DESTROY:
+        return VMI_DESTROY;
+    case WORK_CLEAN:
+        return VMI_CLEAN;
+    default:
+        return VMI_WAIT;
+    }
+}
+
+void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi)
+{
+    struct work *work = job_new(runtime, machine, kind);
+    struct error err;
+    if ((kind == WORK_START || kind == WORK_TAKE_UP) && fill(runtime, machine, work, vmi, &err)) {
+        machine_failed(runtime, machine, action_of(kind), &err);
+        event_record(runtime, vmi, "Warning", "SyncFailed", "%s", err.text);
+        if (work->host)
+            job_drop_host(work->host);
+        work_free(work);
+        return;
+    }
+    if (kind == WORK_START)
+        machine->is_clean = false;
+    if (kind == WORK_CLEAN) {
+        auto_json *vm = store_get(runtime->store, "VirtualMachine", machine->namespace_, machine->name);
+        work->clean_all = !vm || object_is_deleting(vm);
+    }
+    job_send(runtime, machine, work);
+}
+
+/* ---- results */
+static void record_drift(struct runtime *runtime, const json_t *vmi, const struct work *work)
+{
+    /* Helper threads of the kernel are put in place by every start; after it, a repair is news. */
+    bool still = work->proof && !json_bool_at(work->proof, "ok", true);
+    bool was_running = vmi_status_phase(vmi) == VMI_RUNNING;
+    if (!work->drift || (!still && !was_running))
+        return;
+    auto_text what = {0};
+    vmi_describe_drift(still ? work->proof : work->drift, &what);
+    event_record(runtime, vmi, "Warning", "Drift", "%s%s", still ? "" : "put back in place: ", text_cstr(&what));
+}
+
+static void take_proof(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct work *work)
+{
+    machine->taken_up_pid = work->domain.pid;
+    machine->proved_s = runtime_now_s(runtime);
+    if (!work->proof)
+        return;
+    record_drift(runtime, vmi, work);
+    json_decref(machine->proof);
+    machine->proof = take(work->proof);
+    machine->repaired = vmi_status_phase(vmi) == VMI_RUNNING ? work->repaired : 0;
+}
+
+static void record_warnings(struct runtime *runtime, const json_t *vmi, struct work *work)
+{
+    char *line = work->warnings.data;
+    for (char *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        event_record(runtime, vmi, "Warning", "Adjusted", "%s", line);
+    }
+}
+
+static void take_success(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct work *work)
+{
+    switch (work->kind) {
+    case WORK_START:
+        record_warnings(runtime, vmi, work);
+        event_record(runtime, vmi, "Normal", "Created", "VirtualMachineInstance defined.");
+        event_record(runtime, vmi, "Normal", "Started", "VirtualMachineInstance started.");
+        take_proof(runtime, machine, vmi, work);
+        break;
+    case WORK_TAKE_UP:
+        take_proof(runtime, machine, vmi, work);
+        break;
+    case WORK_SIGNAL:
+        event_record(runtime, vmi, "Normal", "ShuttingDown", "Signaled Graceful Shutdown");
+        break;
+    case WORK_DESTROY:
+        event_record(runtime, vmi, "Normal", "Deleted", "VirtualMachineInstance stopping");
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_result(struct runtime *runtime, struct machine *machine, struct work *work)
+{
+    bool is_step = action_of(work->kind) != VMI_WAIT;
+    machine->is_busy = false;
+    machine->settled_at = ++runtime->sequence;
+    if (work->is_observed) {
+        machine->domain = work->domain;
+        machine->observed_at = runtime->sequence;
+    } else {
+        runtime_look(runtime);
+    }
+    machine_queue(runtime, machine);
+    if (strcmp(machine->uid, work->uid) != 0)
+        return; /* about another incarnation */
+    if (work->kind == WORK_CLEAN && !work->failed)
+        machine->is_clean = true;
+    auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
+    if (work->failed && is_step) {
+        machine_failed(runtime, machine, action_of(work->kind), &work->err);
+        machine->failed_at_volumes = work->kind == WORK_START && work->stage == WORK_STAGE_VOLUMES;
+        if (vmi)
+            event_record(runtime, vmi, "Warning", "SyncFailed", "%s", work->err.text);
+        log_warn("%s failed vmi=%s: %s", vmi_action_text(action_of(work->kind)), machine->key, work->err.text);
+    } else if (is_step) {
+        machine_worked(machine);
+        if (vmi)
+            take_success(runtime, machine, vmi, work);
+    }
+}
+
+static void work_done(struct worker_job *job, bool canceled)
+{
+    struct work *work = (struct work *)job;
+    struct runtime *runtime = work->runtime;
+    if (!canceled) {
+        struct machine *machine = machine_by_key(runtime, work->key);
+        if (machine)
+            take_result(runtime, machine, work);
+        if (work->answer)
+            work->answer(work, work->failed ? &work->err : NULL, work->arg);
+    }
+    if (work->host)
+        job_drop_host(work->host);
+    work_free(work);
+}

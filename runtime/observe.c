@@ -1,0 +1,204 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "rtvmd/base/log.h"
+#include "runtime/inside.h"
+
+/* Looking: all domains at once, on a worker thread, never two looks at the same time. A look says nothing about a
+ * machine whose last work ended after the look began: it may be older than what was done.
+ *
+ * Also here: reading the host again, which is looking too. */
+
+struct look {
+    struct worker_job job;
+    struct runtime *runtime;
+    uint64_t begun_at;
+    bool wants_facts;
+    struct hypervisor_facts facts;
+    bool failed;
+    struct error err;
+    struct observed_domain *domain;
+    size_t count;
+};
+
+static void run_look(struct worker_job *job)
+{
+    struct look *look = (struct look *)job;
+    struct hypervisor *hypervisor = look->runtime->hypervisor;
+    look->failed = (look->wants_facts && hypervisor_facts(hypervisor, &look->facts, &look->err)) ||
+                   hypervisor_observe(hypervisor, &look->domain, &look->count, &look->err);
+}
+
+static int by_identity(const void *a, const void *b)
+{
+    const struct domain_identity *x = &((const struct observed_domain *)a)->identity;
+    const struct domain_identity *y = &((const struct observed_domain *)b)->identity;
+    int order = strcmp(x->namespace_, y->namespace_);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+static void see(struct runtime *runtime, struct machine *machine, const struct observed_domain *seen, uint64_t begun_at)
+{
+    static const struct observed_domain NOT_THERE = {.state = DOMAIN_ABSENT};
+    if (machine->is_busy || machine->settled_at > begun_at)
+        return;
+    if (!seen)
+        seen = &NOT_THERE;
+    bool is_news = !machine_is_observed(runtime, machine) || machine->domain.state != seen->state ||
+                   machine->domain.reason != seen->reason || machine->domain.pid != seen->pid ||
+                   machine->domain.has_agent != seen->has_agent ||
+                   strcmp(machine->domain.identity.uid, seen->identity.uid) != 0;
+    machine->domain = *seen;
+    machine->observed_at = begun_at;
+    if (is_news)
+        machine_queue(runtime, machine);
+}
+
+/* Claims of what exists nowhere any more (a store put back from a backup, say) would hold CPUs for ever. */
+static void collect_stale(const struct store_claim *claim, void *arg)
+{
+    struct runtime *runtime = arg;
+    if (!machine_by_key(runtime, claim->owner)) {
+        const char *slash = strchr(claim->owner, '/');
+        auto_free char *namespace_ = must_strndup(claim->owner, slash ? (size_t)(slash - claim->owner) : 0);
+        machine_queue(runtime, machine_get(runtime, namespace_, slash ? slash + 1 : claim->owner));
+    }
+}
+
+static void apply(struct runtime *runtime, struct look *look)
+{
+    qsort(look->domain, look->count, sizeof *look->domain, by_identity);
+    runtime->is_connected = true;
+    runtime->look_failures = 0;
+    runtime->looked_at = look->begun_at;
+    for (size_t i = 0; i < look->count; i++)
+        machine_get(runtime, look->domain[i].identity.namespace_, look->domain[i].identity.name);
+    for (size_t i = 0; i < runtime->machine_count; i++) {
+        struct machine *machine = runtime->machine[i];
+        struct observed_domain key = {0};
+        strncpy(key.identity.namespace_, machine->namespace_, sizeof key.identity.namespace_ - 1);
+        strncpy(key.identity.name, machine->name, sizeof key.identity.name - 1);
+        see(runtime, machine, look->count ? bsearch(&key, look->domain, look->count, sizeof key, by_identity) : NULL,
+            look->begun_at);
+    }
+    if (!runtime->has_swept)
+        store_claim_each(runtime->store, collect_stale, runtime);
+    runtime->has_swept = true;
+}
+
+static void lose(struct runtime *runtime, const struct error *err)
+{
+    enum { LOOK_RETRY_MAX_S = 30 };
+    if (runtime->is_connected || runtime->look_failures == 0)
+        log_warn("cannot look at the domains, running ones are not touched: %s", err->text);
+    runtime->is_connected = false;
+    runtime->looked_at = 0;
+    runtime->connection_error = *err;
+    runtime->look_failures++;
+    int64_t delay_s = runtime->look_failures < 5 ? 1 << runtime->look_failures : LOOK_RETRY_MAX_S;
+    runtime->look_s = runtime_now_s(runtime) + delay_s;
+}
+
+static void look_done(struct worker_job *job, bool canceled)
+{
+    struct look *look = (struct look *)job;
+    struct runtime *runtime = look->runtime;
+    if (!canceled) {
+        runtime->is_looking = false;
+        bool was_connected = runtime->is_connected;
+        if (look->failed) {
+            lose(runtime, &look->err);
+        } else {
+            if (look->wants_facts)
+                runtime->facts = look->facts;
+            if (!was_connected)
+                log_info("connected to %s libvirt=%s qemu=%s domains=%zu", runtime->libvirt_uri,
+                         runtime->facts.libvirt_version, runtime->facts.qemu_version, look->count);
+            apply(runtime, look);
+        }
+        if (runtime->look_again)
+            runtime_look(runtime);
+        runtime_arm(runtime);
+    }
+    free(look->domain);
+    free(look);
+}
+
+void observe_start(struct runtime *runtime)
+{
+    struct look *look = must_calloc(1, sizeof *look);
+    look->job = (struct worker_job){.run = run_look, .done = look_done};
+    look->runtime = runtime;
+    look->begun_at = ++runtime->sequence;
+    look->wants_facts = !runtime->is_connected;
+    runtime->is_looking = true;
+    runtime->look_again = false;
+    runtime->look_s = 0;
+    worker_submit(runtime->pool, &look->job);
+}
+
+void runtime_look(struct runtime *runtime)
+{
+    if (!runtime->is_started || runtime->is_ending)
+        return;
+    if (runtime->is_looking)
+        runtime->look_again = true;
+    else
+        observe_start(runtime);
+}
+
+/* ---- the host */
+struct host_reading {
+    struct worker_job job;
+    struct runtime *runtime;
+    int (*refresh)(struct host *host, struct error *err);
+    struct work_host *next;
+    bool failed;
+    struct error err;
+};
+
+static void run_reading(struct worker_job *job)
+{
+    struct host_reading *reading = (struct host_reading *)job;
+    reading->failed = reading->refresh(&reading->next->host, &reading->err) != 0;
+}
+
+static void reading_done(struct worker_job *job, bool canceled)
+{
+    struct host_reading *reading = (struct host_reading *)job;
+    struct runtime *runtime = reading->runtime;
+    if (!canceled) {
+        runtime->host_is_being_read = false;
+        runtime->host_read_s = runtime_now_s(runtime);
+        if (reading->failed) {
+            log_warn("cannot read the host again, planning with what was known: %s", reading->err.text);
+        } else {
+            struct work_host *before = runtime->host;
+            runtime->host = take(reading->next);
+            job_drop_host(before);
+        }
+        for (size_t i = 0; i < runtime->machine_count; i++)
+            if (runtime->machine[i]->waits_for_host) {
+                runtime->machine[i]->waits_for_host = false;
+                machine_queue(runtime, runtime->machine[i]);
+            }
+    }
+    if (reading->next)
+        job_drop_host(reading->next);
+    free(reading);
+}
+
+void host_read_start(struct runtime *runtime)
+{
+    if (runtime->host_is_being_read)
+        return;
+    runtime->host_is_being_read = true;
+    struct host_reading *reading = must_calloc(1, sizeof *reading);
+    reading->job = (struct worker_job){.run = run_reading, .done = reading_done};
+    reading->runtime = runtime;
+    reading->refresh = runtime->hooks.refresh_host;
+    reading->next = must_calloc(1, sizeof *reading->next);
+    reading->next->references = 1;
+    reading->next->host = runtime->host->host;
+    worker_submit(runtime->pool, &reading->job);
+}

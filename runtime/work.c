@@ -1,0 +1,184 @@
+#include "runtime/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rtvmd/base/file.h"
+
+/* A start: volumes, XML, start paused, proof, repair, resume. A daemon killed between any two of these leaves a domain
+ * that is absent, off, paused or running, and reconcile knows what to do about each. */
+
+static json_t *find_lookup(const char *kind, const char *namespace_, const char *name, void *arg)
+{
+    (void)namespace_; /* gathered from the VM's own */
+    const struct work *work = arg;
+    auto_free char *key = must_format("%s/%s", kind, name);
+    return json_incref(json_object_get(work->lookups, key));
+}
+
+static void add_warnings(struct work *work, const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->warning_count; i++)
+        text_printf(&work->warnings, "%s\n", findings->warning[i]);
+}
+
+static int render(struct work *work, const struct disk_source *disks, struct text *ret_xml, struct error *err)
+{
+    auto_findings findings = {0};
+    const struct domain_request request = {
+        .host = &work->host->host,
+        .spec = &work->spec,
+        .placement = work->placement,
+        .disk = disks,
+        .run_dir = work->run_dir,
+        .emulation = work->emulation,
+        .paused = true,
+    };
+    if (domain_render(&request, ret_xml, &findings, err))
+        return -1;
+    add_warnings(work, &findings);
+    return 0;
+}
+
+static int define_and_start(struct work *work, struct error *err)
+{
+    struct disk_source *disks = NULL;
+    if (image_plan_disks(&work->image, &work->spec, &disks, err))
+        return -1;
+    auto_text xml = {0};
+    int r = image_prepare_disks(&work->image, &work->spec, disks, NULL, NULL, err);
+    if (r == 0)
+        work->stage = WORK_STAGE_DOMAIN;
+    if (r == 0)
+        r = file_make_folders(work->run_dir, 0711, err);
+    if (r == 0)
+        r = render(work, disks, &xml, err);
+    disk_sources_free(disks, work->spec.disk_count);
+    /* Always paused: nothing of the guest runs before its threads are where they belong. */
+    return r ? -1 : hypervisor_start(work->hypervisor, text_cstr(&xml), true, err);
+}
+
+static void look(struct work *work)
+{
+    struct error err;
+    work->is_observed = hypervisor_observe_one(work->hypervisor, work->domain_name, &work->domain, &err) == 0;
+}
+
+/* Once more after a repair: a thread that cannot be kept in place is drift, not repaired. */
+static int prove(struct work *work, struct error *err)
+{
+    auto_proof proof = {0};
+    bool locked = work->spec.realtime;
+    if (prove_vm("", work->domain.pid, work->placement, &work->spec, locked, &proof, err))
+        return -1;
+    if (!proof.ok)
+        work->drift = proof_to_json(&proof);
+    if (!proof.ok && work->repair) {
+        struct error why; /* what could not be put back is found by the second look */
+        int repaired = prove_repair(&proof, &why);
+        work->repaired = repaired > 0 ? repaired : 0;
+        proof_finish(&proof);
+        if (prove_vm("", work->domain.pid, work->placement, &work->spec, locked, &proof, err))
+            return -1;
+    }
+    work->proof = proof_to_json(&proof);
+    return 0;
+}
+
+static int take_up(struct work *work, struct error *err)
+{
+    work->stage = WORK_STAGE_PROOF;
+    look(work);
+    if (!work->is_observed || work->domain.state == DOMAIN_ABSENT || work->domain.state == DOMAIN_OFF)
+        return 0; /* it ended meanwhile: for reconcile to see */
+    if (work->domain.pid > 0 && work->placement && prove(work, err))
+        return -1;
+    if (!work->resume || work->domain.state != DOMAIN_PAUSED)
+        return 0;
+    return hypervisor_resume(work->hypervisor, work->domain_name, err);
+}
+
+static int start(struct work *work, struct error *err)
+{
+    if (define_and_start(work, err))
+        return -1;
+    return take_up(work, err);
+}
+
+static int clean(struct work *work, struct error *err)
+{
+    if (hypervisor_undefine(work->hypervisor, work->domain_name, err) ||
+        image_release_disks(&work->image, work->namespace_, work->name, work->clean_all, err))
+        return -1;
+    return file_remove_tree(work->run_dir, err);
+}
+
+static int ask_agent(struct work *work, struct error *err)
+{
+    for (size_t i = 0; i < work->command_count; i++) {
+        work->reply[i] = hypervisor_agent(work->hypervisor, work->domain_name, work->command[i], err);
+        if (!work->reply[i] && !work->command_is_optional[i])
+            return -1;
+    }
+    return 0;
+}
+
+static int act(struct work *work, struct error *err)
+{
+    const char *name = work->domain_name;
+    switch (work->kind) {
+    case WORK_START:
+        return start(work, err);
+    case WORK_TAKE_UP:
+        return take_up(work, err);
+    case WORK_SIGNAL:
+        return hypervisor_shutdown(work->hypervisor, name, err);
+    case WORK_DESTROY:
+        return hypervisor_destroy(work->hypervisor, name, err);
+    case WORK_CLEAN:
+        return clean(work, err);
+    case WORK_PAUSE:
+        return hypervisor_pause(work->hypervisor, name, err);
+    case WORK_RESUME:
+        return hypervisor_resume(work->hypervisor, name, err);
+    case WORK_REBOOT:
+        return hypervisor_reboot(work->hypervisor, name, err);
+    case WORK_RESET:
+        return hypervisor_reset(work->hypervisor, name, err);
+    case WORK_AGENT:
+        return ask_agent(work, err);
+    case WORK_KIND_COUNT:
+        break;
+    }
+    return 0;
+}
+
+void work_run(struct worker_job *job)
+{
+    struct work *work = (struct work *)job;
+    work->image.lookup = find_lookup;
+    work->image.lookup_arg = work;
+    work->failed = act(work, &work->err) != 0;
+    look(work);
+}
+
+void work_free(struct work *work)
+{
+    free(work->key);
+    free(work->namespace_);
+    free(work->name);
+    free(work->domain_name);
+    free((char *)work->run_dir);
+    spec_finish(&work->spec);
+    free(work->placement);
+    json_decref(work->lookups);
+    json_decref(work->proof);
+    json_decref(work->drift);
+    text_finish(&work->warnings);
+    for (size_t i = 0; i < WORK_COMMANDS_MAX; i++) {
+        free(work->command[i]);
+        free(work->reply[i]);
+    }
+    free(work);
+}
