@@ -35,7 +35,8 @@ struct machine {
     int64_t signaled_s;
     int64_t retry_s;
     unsigned failures; /* of steps, in a row */
-    int64_t wake_s;    /* 0: none */
+    int64_t wake_s;    /* of the VMI; 0: none */
+    int64_t vm_wake_s;
     bool has_failure;
     struct error failure; /* of the last step */
     enum vmi_action failed_action;

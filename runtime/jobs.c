@@ -23,11 +23,11 @@ void job_drop_host(struct work_host *host)
 static char *vm_run_dir(const struct runtime *runtime, const struct machine *machine)
 {
     enum { FOLDER_MAX = 80 };
-    char *dir = must_format("%s/vms/%s", runtime->run_dir, machine->domain_name);
+    char *dir = must_format("%s/%s", runtime->run_dir, machine->domain_name);
     if (strlen(dir) <= FOLDER_MAX)
         return dir;
     free(dir);
-    return must_format("%s/vms/%s", runtime->run_dir, machine->uid);
+    return must_format("%s/%s", runtime->run_dir, machine->uid);
 }
 
 static void work_done(struct worker_job *job, bool canceled);
@@ -145,6 +145,7 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
     struct error err;
     if ((kind == WORK_START || kind == WORK_TAKE_UP) && fill(runtime, machine, work, vmi, &err)) {
         machine_failed(runtime, machine, action_of(kind), &err);
+        machine_queue(runtime, machine);
         event_record(runtime, vmi, "Warning", "SyncFailed", "%s", err.text);
         if (work->host)
             job_drop_host(work->host);
@@ -252,7 +253,7 @@ static void work_done(struct worker_job *job, bool canceled)
     struct work *work = (struct work *)job;
     struct runtime *runtime = work->runtime;
     if (!canceled) {
-        struct machine *machine = machine_by_key(runtime, work->key);
+        struct machine *machine = work->is_aside ? NULL : machine_by_key(runtime, work->key);
         if (machine)
             take_result(runtime, machine, work);
         if (work->answer)

@@ -25,6 +25,12 @@ int64_t vmi_grace_s(const json_t *vmi)
 /* As Kubernetes: the timestamp is when patience ends. A second deletion may only shorten it. */
 void object_mark_deleted(json_t *object, int64_t grace_s, int64_t now_s)
 {
+    if (grace_s < 0) { /* at once, and whatever it owns as its spec says */
+        if (!object_is_deleting(object))
+            object_mark_deleted(object, 0, now_s);
+        json_drop_at(object, "metadata.deletionGracePeriodSeconds");
+        return;
+    }
     int64_t before_s = timestamp_parse(json_text_at(object, "metadata.deletionTimestamp", NULL));
     if (before_s && before_s <= now_s + grace_s)
         return;

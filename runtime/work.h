@@ -42,6 +42,7 @@ struct work {
     enum work_kind kind;
     void (*answer)(struct work *work, const struct error *failure, void *arg); /* may be NULL */
     void *arg;
+    bool is_aside; /* does not count as the machine's one job: it changes nothing */
 
     /* In. */
     struct hypervisor *hypervisor;

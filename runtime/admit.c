@@ -1,0 +1,82 @@
+#include <string.h>
+
+#include "runtime/inside.h"
+
+/* What an object goes through before it is stored: spec/ checks and completes it, then what only the running whole
+ * knows: finalizers, the first status, and what may not change any more (facts 2.3). */
+
+static const char *const RESERVED_LABELS[] = {"kubevirt.io/created-by", "kubevirt.io/migrationJobUID",
+                                              "kubevirt.io/nodeName", "kubevirt.io/migrationTargetNodeName",
+                                              "kubevirt.io/schedulable"};
+
+static const char *label(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(json_at(object, "metadata.labels"), key));
+}
+
+static void check_labels(const json_t *vmi, const json_t *before, struct findings *findings)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(RESERVED_LABELS); i++) {
+        const char *now = label(vmi, RESERVED_LABELS[i]);
+        if (text_equal(now, before ? label(before, RESERVED_LABELS[i]) : NULL))
+            continue;
+        findings_cause(findings, "FieldValueNotSupported", "metadata.labels",
+                       "%s of the following reserved kubevirt.io/ labels on a VMI object is prohibited",
+                       before ? "modification" : "creation");
+        return;
+    }
+}
+
+/* Status is ours: clients write it through /status, if at all. */
+static void keep_status(json_t *object, const json_t *before)
+{
+    json_t *status = json_object_get(before, "status");
+    if (status)
+        json_object_set_new(object, "status", json_deep_copy(status));
+    else
+        json_object_del(object, "status");
+}
+
+static void admit_vmi(struct runtime *runtime, json_t *vmi, const json_t *before, struct findings *findings)
+{
+    check_labels(vmi, before, findings);
+    if (before) {
+        keep_status(vmi, before);
+        if (!json_equal(json_object_get(vmi, "spec"), json_object_get(before, "spec")))
+            findings_cause(findings, "FieldValueNotSupported", "spec", "update of VMI object is restricted");
+        return;
+    }
+    vmi_status_first(vmi);
+    vmi_status_set_phase(vmi, VMI_PENDING, runtime_now_s(runtime));
+    object_add_finalizer(vmi, FINALIZER_VMI);
+}
+
+static void admit_vm(json_t *vm, const json_t *before)
+{
+    keep_status(vm, before);
+    if (before)
+        return;
+    object_add_finalizer(vm, FINALIZER_VM);
+    json_object_set_new(vm, "status", json_pack("{s:s}", "printableStatus", "Stopped"));
+}
+
+int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *before, struct findings *findings,
+                        struct error *err)
+{
+    const char *kind = json_text_at(object, "kind", "");
+    bool is_vm = strcmp(kind, "VirtualMachine") == 0;
+    if (!is_vm && strcmp(kind, "VirtualMachineInstance") != 0)
+        return 0;
+    /* Finalizers must be able to come off an object on its way out, whatever we think of its spec today. */
+    if (before && object_is_deleting(before)) {
+        keep_status(object, before);
+        return 0;
+    }
+    if (spec_admit(object, findings, err))
+        return -1;
+    if (is_vm)
+        admit_vm(object, before);
+    else
+        admit_vmi(runtime, object, before, findings);
+    return 0;
+}

@@ -1,0 +1,163 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "rtvmd/base/log.h"
+#include "runtime/inside.h"
+
+/* From promises to a question for the solver, and from its answer to a promise. Claims are kept under NAMESPACE/NAME,
+ * not under the uid of one incarnation: a VM that is restarted keeps its own. */
+
+struct gathering {
+    struct claims claims;
+    const char *own_key;
+    const char *cpu_owner[CPUSET_MAX];
+};
+
+static void gather(const struct store_claim *claim, void *arg)
+{
+    struct gathering *all = arg;
+    if (strcmp(claim->uid, all->own_key) == 0)
+        return;
+    struct claims *claims = &all->claims;
+    claims->cpus = cpuset_or(&claims->cpus, &claim->cpus);
+    cpuset_foreach(cpu, &claim->cpus) all->cpu_owner[cpu] = claim->owner;
+    struct cpuset realtime;
+    struct error ignored;
+    const char *text = json_text_at(claim->placement, "realtimeCPUs", NULL);
+    if (text && cpuset_parse(text, &realtime, &ignored) == 0)
+        claims->realtime_cpus = cpuset_or(&claims->realtime_cpus, &realtime);
+    if (claim->page_count)
+        claims->pages = must_realloc(claims->pages, claims->page_count + claim->page_count, sizeof *claims->pages);
+    for (size_t i = 0; i < claim->page_count; i++)
+        claims->pages[claims->page_count++] = (struct claimed_pages){.node = claim->pages[i].node,
+                                                                     .page_bytes = claim->pages[i].page_bytes,
+                                                                     .pages = claim->pages[i].pages,
+                                                                     .owner = claim->owner};
+    claims->memory_bytes += claim->memory_bytes;
+}
+
+/* NULL when there is none, or it is from another time and cannot be read. */
+static struct placement *kept_placement(struct runtime *runtime, const char *key)
+{
+    auto_json *json = store_last_placement(runtime->store, key);
+    struct placement *kept = json ? must_calloc(1, sizeof *kept) : NULL;
+    struct error ignored;
+    if (kept && placement_from_json(json, kept, &ignored))
+        free(take(kept));
+    return kept;
+}
+
+/* The solver's answer for a decoded VM. The caller frees. */
+static struct decision *decide(struct runtime *runtime, const char *key, const struct vm_spec *spec)
+{
+    struct gathering *all = must_calloc(1, sizeof *all);
+    all->own_key = key;
+    all->claims.cpu_owner = all->cpu_owner;
+    store_claim_each(runtime->store, gather, all);
+    const struct place_policy policy = {
+        .reserved = runtime->config.reserved_cpus,
+        .emulation = runtime_emulates(runtime),
+        .allow_emulation = runtime->config.emulation_allowed,
+    };
+    auto_free struct placement *kept = kept_placement(runtime, key);
+    struct decision *decision = must_calloc(1, sizeof *decision);
+    place_plan(&runtime->host->host, &policy, &all->claims, spec, kept, decision);
+    free(all->claims.pages);
+    free(all);
+    return decision;
+}
+
+static json_t *claim_document(const struct placement *placement)
+{
+    json_t *document = placement_to_json(placement);
+    struct cpuset realtime = {0};
+    cpuset_foreach(v, &placement->realtime_vcpus)
+    {
+        if ((unsigned)v < placement->vcpu_count && placement->vcpu_cpu[v] >= 0)
+            cpuset_add(&realtime, (unsigned)placement->vcpu_cpu[v]);
+    }
+    struct cpuset_text text;
+    if (!cpuset_is_empty(&realtime))
+        json_object_set_new(document, "realtimeCPUs", json_string(cpuset_format(&realtime, &text)));
+    return document;
+}
+
+static int claim(struct runtime *runtime, const struct machine *machine, const struct placement *placement,
+                 struct error *err)
+{
+    auto_json *document = claim_document(placement);
+    auto_free struct store_pages *pages = must_calloc(placement->page_count + 1, sizeof *pages);
+    for (unsigned i = 0; i < placement->page_count; i++)
+        pages[i] = (struct store_pages){placement->page[i].node, placement->page[i].page_bytes,
+                                        placement->page[i].pages};
+    const struct store_claim wanted = {
+        .uid = machine->key,
+        .owner = machine->key,
+        .cpus = placement->exclusive,
+        .page_count = placement->page_count,
+        .pages = pages,
+        .memory_bytes = placement->ordinary_bytes,
+        .placement = document,
+    };
+    return store_claim_put(runtime->store, &wanted, err);
+}
+
+/* In the words of a scheduler, for those who know them; then every reason. */
+static void write_refusal(const struct decision *decision, struct text *out)
+{
+    text_append(out, "0/1 nodes are available: ");
+    for (unsigned i = 0; i < decision->reason_count; i++)
+        text_printf(out, "%s%s", i ? "; " : "", decision->reason[i].message);
+}
+
+bool plan_and_claim(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct text *ret_refusal)
+{
+    struct error err;
+    auto_spec spec = {0};
+    if (spec_decode(vmi, &spec, &err)) {
+        text_printf(ret_refusal, "0/1 nodes are available: %s", err.text);
+        return false;
+    }
+    auto_free struct decision *decision = decide(runtime, machine->key, &spec);
+    if (!decision->admitted) {
+        write_refusal(decision, ret_refusal);
+        return false;
+    }
+    if (claim(runtime, machine, &decision->placement, &err)) {
+        text_printf(ret_refusal, "0/1 nodes are available: %s", err.text);
+        return false;
+    }
+    return true;
+}
+
+void plan_release(struct runtime *runtime, const struct machine *machine)
+{
+    struct error err;
+    if (store_claim_drop(runtime->store, machine->key, &err))
+        log_warn("claim of %s stays: %s", machine->key, err.text);
+    plan_retry_all(runtime);
+}
+
+bool plan_is_claimed(const struct runtime *runtime, const struct machine *machine)
+{
+    auto_json *placement = store_claim_placement(runtime->store, machine->key);
+    return placement != NULL;
+}
+
+void plan_retry_all(struct runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->machine_count; i++)
+        if (runtime->machine[i]->is_unschedulable)
+            machine_queue(runtime, runtime->machine[i]);
+}
+
+json_t *runtime_plan(struct runtime *runtime, const json_t *object, struct error *err)
+{
+    auto_spec spec = {0};
+    if (spec_decode(object, &spec, err))
+        return NULL;
+    auto_free char *key = must_format("%s/%s", json_text_at(object, "metadata.namespace", "default"),
+                                      json_text_at(object, "metadata.name", ""));
+    auto_free struct decision *decision = decide(runtime, key, &spec);
+    return decision_to_json(decision);
+}
