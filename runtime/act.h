@@ -1,4 +1,4 @@
-/* Lifecycle actions of users: what act_vm.c and act_vmi.c share. Inside of runtime/*.c only. */
+/* Lifecycle actions of users: what act_vm.c and act_vmi.c share. Inside of runtime/ itself only. */
 #pragma once
 
 #include "runtime/inside.h"

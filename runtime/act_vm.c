@@ -162,7 +162,9 @@ int act_on_vm(struct runtime *runtime, enum runtime_action action, const char *n
         .dry_run = act_is_dry(options),
     };
     size_t mark = store_mark(runtime->store);
-    int r = action == RUNTIME_VM_START ? start(&act, err) : action == RUNTIME_VM_STOP ? stop(&act, err) : restart(&act, err);
+    int r = action == RUNTIME_VM_START  ? start(&act, err)
+            : action == RUNTIME_VM_STOP ? stop(&act, err)
+                                        : restart(&act, err);
     if (r)
         store_rollback(runtime->store, mark);
     return r;

@@ -1,4 +1,4 @@
-/* What the files of the running whole share; nobody outside of runtime/*.c includes it.
+/* What the files of the running whole share; nobody outside of runtime/ itself includes it.
  *
  * A machine is what the loop thread knows about one name (NAMESPACE/NAME) beyond the stored objects: the domain as it
  * was last seen, the work in hand, when to look again. None of it needs to survive: it is found out again. */
@@ -73,7 +73,6 @@ struct runtime {
     struct store *store;
     struct runtime_hooks hooks;
     struct work_host *host; /* the snapshot in use; jobs hold references to older ones */
-    bool host_is_fresh;     /* read in this second */
     int64_t host_read_s;
     bool host_is_being_read;
     struct hypervisor *hypervisor;
@@ -95,7 +94,8 @@ struct runtime {
     bool has_swept;
     uint64_t looked_at; /* sequence of the last complete look; 0: none since the connection came */
     unsigned look_failures;
-    int64_t look_s; /* when to look at the latest; 0: when told to */
+    int64_t look_s;   /* when to look at the latest; 0: when told to */
+    int64_t resync_s; /* the next slow look at everything */
     struct hypervisor_facts facts;
     struct error connection_error;
 
@@ -146,6 +146,12 @@ void object_store(struct runtime *runtime, json_t *next, bool bump_generation);
 void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi);
 /* The same for a job filled by the caller (actions of users). Steals work. */
 void job_send(struct runtime *runtime, struct machine *machine, struct work *work);
+/* Everything a job of that kind needs. */
+struct work *job_for(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi,
+                     struct error *err);
+/* Beside the machine's one job: for what changes nothing. */
+void job_send_aside(struct runtime *runtime, struct work *work);
+char *job_run_dir(const struct runtime *runtime, const struct machine *machine);
 struct work *job_new(struct runtime *runtime, struct machine *machine, enum work_kind kind);
 struct work_host *job_hold_host(struct runtime *runtime);
 void job_drop_host(struct work_host *host);

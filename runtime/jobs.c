@@ -20,7 +20,7 @@ void job_drop_host(struct work_host *host)
 }
 
 /* A unix socket's path is short: long names get the uid instead. */
-static char *vm_run_dir(const struct runtime *runtime, const struct machine *machine)
+char *job_run_dir(const struct runtime *runtime, const struct machine *machine)
 {
     enum { FOLDER_MAX = 80 };
     char *dir = must_format("%s/%s", runtime->run_dir, machine->domain_name);
@@ -44,8 +44,9 @@ struct work *job_new(struct runtime *runtime, struct machine *machine, enum work
     work->namespace_ = must_strdup(machine->namespace_);
     work->name = must_strdup(machine->name);
     work->domain_name = must_strdup(machine->domain_name);
-    work->run_dir = vm_run_dir(runtime, machine);
-    work->image = (struct image_config){.state_dir = runtime->state_dir, .host_disk_dirs = runtime->config.host_disk_dirs};
+    work->run_dir = job_run_dir(runtime, machine);
+    work->image =
+        (struct image_config){.state_dir = runtime->state_dir, .host_disk_dirs = runtime->config.host_disk_dirs};
     work->emulation = runtime_emulates(runtime);
     return work;
 }
@@ -62,8 +63,8 @@ static void add_lookup(struct runtime *runtime, struct work *work, const char *k
 /* The store is of the loop thread only: what volumes may ask for is looked up before. */
 static void add_lookups(struct runtime *runtime, struct work *work)
 {
-    static const char *const NAMES[] = {"secretRef.name", "networkDataSecretRef.name", "name", "secretName",
-                                        "secret.name",    "configMap.name"};
+    static const char *const NAMES[] = {
+        "secretRef.name", "networkDataSecretRef.name", "name", "secretName", "secret.name", "configMap.name"};
     work->lookups = json_object();
     for (size_t v = 0; v < work->spec.volume_count; v++)
         for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
@@ -139,17 +140,32 @@ static enum vmi_action action_of(enum work_kind kind)
     }
 }
 
-void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi)
+struct work *job_for(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi,
+                     struct error *err)
 {
     struct work *work = job_new(runtime, machine, kind);
+    if ((kind != WORK_START && kind != WORK_TAKE_UP) || fill(runtime, machine, work, vmi, err) == 0)
+        return work;
+    if (work->host)
+        job_drop_host(work->host);
+    work_free(work);
+    return NULL;
+}
+
+void job_send_aside(struct runtime *runtime, struct work *work)
+{
+    work->is_aside = true;
+    worker_submit(runtime->pool, &work->job);
+}
+
+void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi)
+{
     struct error err;
-    if ((kind == WORK_START || kind == WORK_TAKE_UP) && fill(runtime, machine, work, vmi, &err)) {
+    struct work *work = job_for(runtime, machine, kind, vmi, &err);
+    if (!work) {
         machine_failed(runtime, machine, action_of(kind), &err);
         machine_queue(runtime, machine);
         event_record(runtime, vmi, "Warning", "SyncFailed", "%s", err.text);
-        if (work->host)
-            job_drop_host(work->host);
-        work_free(work);
         return;
     }
     if (kind == WORK_START)
@@ -258,6 +274,8 @@ static void work_done(struct worker_job *job, bool canceled)
             take_result(runtime, machine, work);
         if (work->answer)
             work->answer(work, work->failed ? &work->err : NULL, work->arg);
+    } else if (work->answer) {
+        free(work->arg);
     }
     if (work->host)
         job_drop_host(work->host);

@@ -52,8 +52,7 @@ struct machine *machine_get(struct runtime *runtime, const char *namespace_, con
         runtime->machine_capacity = runtime->machine_capacity ? 2 * runtime->machine_capacity : 16;
         runtime->machine = must_realloc(runtime->machine, runtime->machine_capacity, sizeof(struct machine *));
     }
-    memmove(runtime->machine + at + 1, runtime->machine + at,
-            (runtime->machine_count - at) * sizeof(struct machine *));
+    memmove(runtime->machine + at + 1, runtime->machine + at, (runtime->machine_count - at) * sizeof(struct machine *));
     runtime->machine[at] = machine;
     runtime->machine_count++;
     return machine;
@@ -80,8 +79,7 @@ void machine_drop_if_empty(struct runtime *runtime, struct machine *machine)
         return;
     size_t at = lower(runtime, machine->key);
     runtime->machine_count--;
-    memmove(runtime->machine + at, runtime->machine + at + 1,
-            (runtime->machine_count - at) * sizeof(struct machine *));
+    memmove(runtime->machine + at, runtime->machine + at + 1, (runtime->machine_count - at) * sizeof(struct machine *));
     machine_free(machine);
 }
 

@@ -91,10 +91,10 @@ const char *object_controller(const json_t *object)
 
 void object_set_controller(json_t *object, const json_t *owner)
 {
-    json_t *reference = json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:b}", "apiVersion", json_text_at(owner, "apiVersion", "kubevirt.io/v1"), "kind",
-        json_text_at(owner, "kind", ""), "name", json_text_at(owner, "metadata.name", ""), "uid",
-        json_text_at(owner, "metadata.uid", ""), "controller", 1, "blockOwnerDeletion", 1);
+    json_t *reference =
+        json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "apiVersion", json_text_at(owner, "apiVersion", "kubevirt.io/v1"),
+                  "kind", json_text_at(owner, "kind", ""), "name", json_text_at(owner, "metadata.name", ""), "uid",
+                  json_text_at(owner, "metadata.uid", ""), "controller", 1, "blockOwnerDeletion", 1);
     json_put_at(object, "metadata.ownerReferences", json_pack("[o]", reference));
 }
 

@@ -88,8 +88,8 @@ static int claim(struct runtime *runtime, const struct machine *machine, const s
     auto_json *document = claim_document(placement);
     auto_free struct store_pages *pages = must_calloc(placement->page_count + 1, sizeof *pages);
     for (unsigned i = 0; i < placement->page_count; i++)
-        pages[i] = (struct store_pages){placement->page[i].node, placement->page[i].page_bytes,
-                                        placement->page[i].pages};
+        pages[i] =
+            (struct store_pages){placement->page[i].node, placement->page[i].page_bytes, placement->page[i].pages};
     const struct store_claim wanted = {
         .uid = machine->key,
         .owner = machine->key,

@@ -140,8 +140,7 @@ static void write_failures(json_t *vm, const struct vm_step *step, const json_t 
     json_put_at(vm, "status.startFailure.retryAfterTimestamp",
                 json_string(timestamp_format(step->retry_after_s, retry)));
     if (step->count_failure)
-        json_put_at(vm, "status.startFailure.lastFailedVMIUID",
-                    json_string(json_text_at(vmi, "metadata.uid", "")));
+        json_put_at(vm, "status.startFailure.lastFailedVMIUID", json_string(json_text_at(vmi, "metadata.uid", "")));
 }
 
 /* The template was changed in a way only the next start can take up. */

@@ -84,7 +84,8 @@ static const char *printable(const json_t *vm, const struct vm_report *r)
         .stop_expected = r->stop_expected,
         .start_expected = r->start_expected,
         .is_paused = condition_is(vmi, "Paused", "True"),
-        .is_unschedulable = condition_is(vmi, "PodScheduled", "False") && has_reason(vmi, "PodScheduled", "Unschedulable"),
+        .is_unschedulable =
+            condition_is(vmi, "PodScheduled", "False") && has_reason(vmi, "PodScheduled", "Unschedulable"),
         .pull_failed = has_reason(vmi, "Synchronized", "ErrImagePull"),
         .pull_backs_off = has_reason(vmi, "Synchronized", "ImagePullBackOff"),
         .volume_is_missing = has_reason(vmi, "Synchronized", "PersistentVolumeClaimNotFound"),

@@ -146,7 +146,7 @@ static bool is_due_for_proof(const struct machine *machine, const struct vmi_vie
         !view->is_observed || machine->domain.pid <= 0)
         return false;
     int64_t age_s = view->now_s - machine->proved_s;
-    return age_s >= LIMIT_RESYNC_S || age_s < 0;
+    return age_s >= LIMIT_RESYNC_S / 2 || age_s < 0;
 }
 
 static enum work_kind work_for(enum vmi_action action)
@@ -184,6 +184,9 @@ static void write_status(struct runtime *runtime, const json_t *vmi, const struc
 static void control_remains(struct runtime *runtime, struct machine *machine)
 {
     const char *uid = machine->domain.identity.uid;
+    struct error gone;
+    fail(&gone, ERROR_NOT_FOUND, "virtualmachineinstance.kubevirt.io \"%s\" not found", machine->name);
+    act_cancel_all(machine, &gone);
     if (!machine_is_observed(runtime, machine))
         return;
     if (machine->domain.state == DOMAIN_ABSENT && !machine->keeps_claim && plan_is_claimed(runtime, machine))

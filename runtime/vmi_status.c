@@ -47,9 +47,9 @@ void vmi_status_first(json_t *vmi)
                                   (json_int_t)json_int_at(domain, "cpu.threads", 1)));
     const char *memory = json_text_at(domain, "memory.guest", NULL);
     if (memory)
-        json_object_set_new(status, "memory",
-                            json_pack("{s:s, s:s, s:s}", "guestAtBoot", memory, "guestCurrent", memory,
-                                      "guestRequested", memory));
+        json_object_set_new(
+            status, "memory",
+            json_pack("{s:s, s:s, s:s}", "guestAtBoot", memory, "guestCurrent", memory, "guestRequested", memory));
     const char *machine = json_text_at(domain, "machine.type", NULL);
     if (machine)
         json_object_set_new(status, "machine", json_pack("{s:s}", "type", machine));

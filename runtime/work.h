@@ -41,7 +41,7 @@ struct work {
     char uid[64];
     enum work_kind kind;
     void (*answer)(struct work *work, const struct error *failure, void *arg); /* may be NULL */
-    void *arg;
+    void *arg;     /* allocated for the answer, which frees it; freed with a job that is canceled */
     bool is_aside; /* does not count as the machine's one job: it changes nothing */
 
     /* In. */

@@ -32,6 +32,10 @@
 #define LIMIT_NAME_BYTES 253u
 #define LIMIT_LABEL_BYTES 63u
 
+/* Runtime. */
+#define LIMIT_EVENTS 5000u /* the one not seen for longest goes */
+#define LIMIT_RESYNC_S 60  /* slow second look at what should be running and pinned */
+
 /* Store. */
 #define LIMIT_CHANGE_LOG 4096u             /* changes kept for watches that come back */
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */

@@ -1,0 +1,183 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/inside.h"
+
+/* Looking at what was promised and what is: Placement objects, and the check of every thread on request. */
+
+static json_t *pages_json(const struct store_claim *claim)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < claim->page_count; i++)
+        json_array_append_new(list, json_pack("{s:i, s:I, s:I}", "node", claim->pages[i].node, "pageBytes",
+                                              (json_int_t)claim->pages[i].page_bytes, "pages",
+                                              (json_int_t)claim->pages[i].pages));
+    return list;
+}
+
+static json_t *placement_object(struct runtime *runtime, const struct store_claim *claim)
+{
+    const char *slash = strchr(claim->owner, '/');
+    const char *name = slash ? slash + 1 : claim->owner;
+    auto_free char *namespace_ = must_strndup(claim->owner, slash ? (size_t)(slash - claim->owner) : 0);
+    auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", namespace_, name);
+    const struct machine *machine = machine_find(runtime, namespace_, name);
+    struct cpuset_text cpus;
+    json_t *claimed = json_pack("{s:s, s:o, s:I}", "cpus", cpuset_format(&claim->cpus, &cpus), "pages",
+                                pages_json(claim), "memoryBytes", (json_int_t)claim->memory_bytes);
+    json_t *status =
+        json_pack("{s:o, s:s}", "claimed", claimed, "phase", vmi ? vmi_phase_text(vmi_status_phase(vmi)) : "");
+    if (machine && machine->proof) {
+        char when[TIMESTAMP_TEXT_MAX];
+        json_object_set_new(status, "proof", json_deep_copy(machine->proof));
+        json_object_set_new(status, "provenAt", json_string(timestamp_format(machine->proved_s, when)));
+        json_object_set_new(status, "repaired", json_integer(machine->repaired));
+    }
+    json_t *metadata = json_pack("{s:s, s:s}", "name", name, "namespace", namespace_);
+    if (vmi) {
+        json_object_set(metadata, "uid", json_at(vmi, "metadata.uid"));
+        json_object_set(metadata, "resourceVersion", json_at(vmi, "metadata.resourceVersion"));
+        json_object_set(metadata, "creationTimestamp", json_at(vmi, "metadata.creationTimestamp"));
+    }
+    return json_pack("{s:s, s:s, s:o, s:O, s:o}", "apiVersion", "rtvmd.io/v1alpha1", "kind", "Placement", "metadata",
+                     metadata, "spec", claim->placement, "status", status);
+}
+
+struct listing {
+    struct runtime *runtime;
+    const char *namespace_; /* NULL: all */
+    const char *name;       /* NULL: all */
+    json_t *list;
+};
+
+static void add_placement(const struct store_claim *claim, void *arg)
+{
+    struct listing *listing = arg;
+    if (listing->namespace_) {
+        auto_free char *wanted = must_format("%s/%s", listing->namespace_, listing->name ? listing->name : "");
+        if (listing->name ? strcmp(claim->owner, wanted) != 0 : !text_starts_with(claim->owner, wanted))
+            return;
+    }
+    json_array_append_new(listing->list, placement_object(listing->runtime, claim));
+}
+
+json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name)
+{
+    struct listing listing = {runtime, namespace_, name, json_array()};
+    store_claim_each(runtime->store, add_placement, &listing);
+    if (!name)
+        return listing.list;
+    json_t *only = json_incref(json_array_get(listing.list, 0));
+    json_decref(listing.list);
+    return only;
+}
+
+/* ---- verify */
+struct verification {
+    struct runtime *runtime;
+    runtime_answer *answer;
+    void *arg;
+};
+
+static void verified(struct work *work, const struct error *failure, void *arg)
+{
+    struct verification *wait = arg;
+    struct runtime *runtime = wait->runtime;
+    struct error err;
+    auto_json *result = json_incref(work->proof);
+    if (!failure && !result) {
+        fail(&err, ERROR_UNAVAILABLE, "%s has no process to look at (the hypervisor runs nothing)", work->key);
+        failure = &err;
+    }
+    struct machine *machine = machine_by_key(runtime, work->key);
+    if (result)
+        json_object_set_new(result, "repaired", json_integer(work->repaired));
+    if (!failure && machine && strcmp(machine->uid, work->uid) == 0) {
+        json_decref(machine->proof);
+        machine->proof = json_incref(result);
+        machine->proved_s = runtime_now_s(runtime);
+        machine->repaired = work->repaired;
+        machine_queue(runtime, machine);
+    }
+    wait->answer(failure ? NULL : result, failure, wait->arg);
+    free(wait);
+}
+
+static int verify(struct runtime *runtime, const char *namespace_, const char *name, bool repair,
+                  runtime_answer *answer, void *arg, struct error *err)
+{
+    auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", namespace_, name);
+    if (!vmi)
+        return fail(err, ERROR_NOT_FOUND, "virtualmachineinstance.kubevirt.io \"%s\" not found", name);
+    if (vmi_status_phase(vmi) != VMI_RUNNING)
+        return fail(err, ERROR_CONFLICT,
+                    "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"%s\": VMI is not running",
+                    name);
+    struct machine *machine = machine_get(runtime, namespace_, name);
+    machine_adopt_uid(machine, json_text_at(vmi, "metadata.uid", ""));
+    struct work *work = job_for(runtime, machine, WORK_TAKE_UP, vmi, err);
+    if (!work)
+        return -1;
+    struct verification *wait = must_calloc(1, sizeof *wait);
+    *wait = (struct verification){runtime, answer, arg};
+    work->resume = false;
+    work->repair = repair;
+    work->answer = verified;
+    work->arg = wait;
+    job_send_aside(runtime, work);
+    return 0;
+}
+
+void runtime_verify(struct runtime *runtime, const char *namespace_, const char *name, bool repair,
+                    runtime_answer *answer, void *arg)
+{
+    struct error err;
+    if (verify(runtime, namespace_, name, repair, answer, arg, &err))
+        answer(NULL, &err, arg);
+}
+
+/* ---- sockets */
+static bool is_on(const json_t *vmi, const char *path)
+{
+    return json_bool_at(vmi, path, true);
+}
+
+char *runtime_socket(struct runtime *runtime, const char *namespace_, const char *name, const char *device,
+                     struct error *err)
+{
+    static const struct {
+        const char *device;
+        const char *file;
+        const char *toggle;
+        const char *missing;
+    } DEVICES[] = {
+        {"serial0", "virt-serial0", "spec.domain.devices.autoattachSerialConsole", "No serial consoles are present."},
+        {"vnc", "virt-vnc", "spec.domain.devices.autoattachGraphicsDevice", "No graphics devices are present."},
+    };
+    auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", namespace_, name);
+    if (!vmi) {
+        fail(err, ERROR_NOT_FOUND, "virtualmachineinstance.kubevirt.io \"%s\" not found", name);
+        return NULL;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(DEVICES); i++) {
+        if (strcmp(DEVICES[i].device, device) != 0)
+            continue;
+        if (!is_on(vmi, DEVICES[i].toggle)) {
+            fail(err, ERROR_BAD_REQUEST, "%s", DEVICES[i].missing);
+        } else if (vmi_status_phase(vmi) == VMI_FAILED) {
+            fail(err, ERROR_CONFLICT,
+                 "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"%s\": VMI is in failed status",
+                 name);
+        } else if (vmi_status_phase(vmi) != VMI_RUNNING) {
+            fail(err, ERROR_BAD_REQUEST, "VMI is not running");
+        } else {
+            struct machine *machine = machine_get(runtime, namespace_, name);
+            machine_adopt_uid(machine, json_text_at(vmi, "metadata.uid", ""));
+            auto_free char *dir = job_run_dir(runtime, machine);
+            return must_format("%s/%s", dir, DEVICES[i].file);
+        }
+        return NULL;
+    }
+    fail(err, ERROR_BAD_REQUEST, "device %s: there is serial0 and vnc", device);
+    return NULL;
+}

@@ -1,0 +1,275 @@
+#include "runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "rtvmd/base/log.h"
+#include "runtime/inside.h"
+
+/* The loop that turns: something changed → the machine is queued → a round decides one step for each → the commit →
+ * jobs → results → queued again, until a round changes nothing. Between changes nothing runs but one timer for what is
+ * due, and a slow look when there is anything to look at. */
+
+enum { WORKERS = 4, ROUND_MAX = 32 };
+
+static int64_t wall_now_s(void *arg)
+{
+    (void)arg;
+    return now_wall_s();
+}
+
+static double random_jitter(void *arg)
+{
+    (void)arg;
+    uint32_t bits = 0;
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits)
+        return 0.5;
+    return (double)bits / (double)UINT32_MAX;
+}
+
+/* Topology, pools and kernel facts anew; what was tried stays as it was found at start. */
+static int read_host(struct host *host, struct error *err)
+{
+    auto_free struct host *fresh = must_calloc(1, sizeof *fresh);
+    if (host_probe(NULL, fresh, err))
+        return -1;
+    fresh->kvm_works = host->kvm_works;
+    memcpy(fresh->kvm_because, host->kvm_because, sizeof fresh->kvm_because);
+    fresh->fifo_works = host->fifo_works;
+    memcpy(fresh->fifo_because, host->fifo_because, sizeof fresh->fifo_because);
+    fresh->locking_works = host->locking_works;
+    memcpy(fresh->locking_because, host->locking_because, sizeof fresh->locking_because);
+    fresh->usable_cpus = host->usable_cpus;
+    fresh->usable_nodes = host->usable_nodes;
+    memcpy(fresh->libvirt_version, host->libvirt_version, sizeof fresh->libvirt_version);
+    memcpy(fresh->qemu_version, host->qemu_version, sizeof fresh->qemu_version);
+    *host = *fresh;
+    return 0;
+}
+
+static const struct runtime_hooks LIVE = {
+    .now_s = wall_now_s, .jitter = random_jitter, .refresh_host = read_host, .threads = WORKERS};
+
+static void on_domain_change(void *arg)
+{
+    runtime_look(arg);
+}
+
+static void on_object_change(const struct store_change *change, void *arg)
+{
+    struct runtime *runtime = arg;
+    if (strcmp(change->kind, "Event") == 0) {
+        if (change->type == STORE_DELETED)
+            events_forget(runtime, change->object);
+    } else if (strcmp(change->kind, "VirtualMachine") == 0 || strcmp(change->kind, "VirtualMachineInstance") == 0) {
+        machine_queue(runtime,
+                      machine_get(runtime, change->namespace_, json_text_at(change->object, "metadata.name", "")));
+    }
+}
+
+static char *lower_host_name(void)
+{
+    char name[256] = "localhost";
+    gethostname(name, sizeof name - 1);
+    for (char *p = name; *p; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
+    return must_strdup(name);
+}
+
+struct runtime *runtime_new_with(const struct runtime_config *config, struct loop *loop, struct store *store,
+                                 const struct host *host, const struct runtime_hooks *hooks)
+{
+    struct runtime *runtime = must_calloc(1, sizeof *runtime);
+    runtime->config = *config;
+    runtime->state_dir = must_strdup(config->state_dir);
+    runtime->run_dir = must_strdup(config->run_dir);
+    runtime->libvirt_uri = must_strdup(config->libvirt_uri);
+    runtime->node_name = lower_host_name();
+    runtime->loop = loop;
+    runtime->store = store;
+    runtime->hooks = *hooks;
+    runtime->host = must_calloc(1, sizeof *runtime->host);
+    runtime->host->references = 1;
+    runtime->host->host = *host;
+    runtime->host_read_s = runtime_now_s(runtime);
+    runtime->queue_end = &runtime->queue_first;
+    runtime->submit_end = &runtime->submit_first;
+    runtime->round_timer = loop_timer(loop, runtime_round, runtime);
+    runtime->wake_timer = loop_timer(loop, runtime_wake, runtime);
+    struct cpuset housekeeping = runtime_housekeeping(runtime);
+    runtime->pool = worker_pool_new(loop, hooks->threads, &housekeeping);
+    runtime->hypervisor = hypervisor_new(runtime->libvirt_uri, loop, on_domain_change, runtime);
+    fail(&runtime->connection_error, ERROR_UNAVAILABLE, "not connected to %s yet", runtime->libvirt_uri);
+    return runtime;
+}
+
+struct runtime *runtime_new(const struct runtime_config *config, struct loop *loop, struct store *store,
+                            const struct host *host)
+{
+    return runtime_new_with(config, loop, store, host, &LIVE);
+}
+
+/* The Node's identity outlives the process. */
+static void name_node(struct runtime *runtime)
+{
+    struct error err;
+    auto_free char *uid = store_value_get(runtime->store, "node.uid");
+    if (uid)
+        return;
+    unsigned char b[16];
+    if (getrandom(b, sizeof b, 0) != sizeof b)
+        return;
+    auto_free char *fresh =
+        must_format("%02x%02x%02x%02x-%02x%02x-4%x%02x-8%x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
+                    b[5], b[6] & 15, b[7], b[8] & 15, b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    char now[TIMESTAMP_TEXT_MAX];
+    if (store_value_put(runtime->store, "node.uid", fresh, &err) ||
+        store_value_put(runtime->store, "node.created", timestamp_format(runtime_now_s(runtime), now), &err))
+        log_warn("the node has no identity: %s", err.text);
+}
+
+static void queue_stored(struct runtime *runtime, const char *kind)
+{
+    auto_json *list = store_list(runtime->store, kind, NULL, NULL);
+    size_t i;
+    json_t *object;
+    json_array_foreach(list, i, object)
+        machine_queue(runtime, machine_get(runtime, json_text_at(object, "metadata.namespace", ""),
+                                           json_text_at(object, "metadata.name", "")));
+}
+
+void runtime_start(struct runtime *runtime)
+{
+    runtime->is_started = true;
+    name_node(runtime);
+    events_load(runtime);
+    runtime->watch = store_watch(runtime->store, on_object_change, runtime);
+    queue_stored(runtime, "VirtualMachine");
+    queue_stored(runtime, "VirtualMachineInstance");
+    loop_timer_arm(runtime->round_timer, 0);
+    runtime_look(runtime);
+}
+
+void runtime_free(struct runtime *runtime)
+{
+    if (!runtime)
+        return;
+    runtime->is_ending = true;
+    store_unwatch(runtime->watch);
+    struct error ignored; /* what was not written is found out again */
+    store_flush(runtime->store, &ignored);
+    worker_pool_free(runtime->pool);
+    hypervisor_free(runtime->hypervisor);
+    for (size_t i = 0; i < runtime->machine_count; i++) {
+        act_cancel_all(runtime->machine[i], NULL);
+        machine_free(runtime->machine[i]);
+    }
+    free(runtime->machine);
+    events_free(runtime);
+    job_drop_host(runtime->host);
+    loop_watch_free(runtime->round_timer);
+    loop_watch_free(runtime->wake_timer);
+    free(runtime->state_dir);
+    free(runtime->run_dir);
+    free(runtime->libvirt_uri);
+    free(runtime->node_name);
+    free(runtime);
+}
+
+const struct host *runtime_host(const struct runtime *runtime)
+{
+    return &runtime->host->host;
+}
+
+struct cpuset runtime_housekeeping(const struct runtime *runtime)
+{
+    return host_housekeeping(&runtime->host->host, &runtime->config.reserved_cpus);
+}
+
+bool runtime_emulates(const struct runtime *runtime)
+{
+    return runtime->config.emulation_forced ||
+           (runtime->config.emulation_allowed && runtime->host->host.kvm_works == HOST_NO);
+}
+
+/* A bounded bite per turn of the loop: requests are answered in between. */
+void runtime_round(void *arg)
+{
+    struct runtime *runtime = arg;
+    struct machine *machine;
+    for (unsigned i = 0; i < ROUND_MAX && (machine = machine_next(runtime)); i++) {
+        vm_control(runtime, machine);
+        vmi_control(runtime, machine);
+        machine_drop_if_empty(runtime, machine);
+    }
+    if (runtime->queue_first)
+        loop_timer_arm(runtime->round_timer, 0);
+    runtime_arm(runtime);
+}
+
+static bool needs_resync(const struct runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->machine_count; i++) {
+        const struct machine *machine = runtime->machine[i];
+        if (machine->uid[0] && (machine->is_unschedulable || machine->domain.state != DOMAIN_ABSENT))
+            return true;
+    }
+    return false;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b && b < a) ? b : a;
+}
+
+int64_t runtime_next_wake_s(const struct runtime *runtime)
+{
+    int64_t next = runtime->look_s;
+    for (size_t i = 0; i < runtime->machine_count; i++)
+        next = earlier(next, earlier(runtime->machine[i]->wake_s, runtime->machine[i]->vm_wake_s));
+    if (needs_resync(runtime))
+        next = earlier(next, runtime->resync_s);
+    return next;
+}
+
+void runtime_arm(struct runtime *runtime)
+{
+    if (!runtime->is_started || runtime->is_ending)
+        return;
+    int64_t now_s = runtime_now_s(runtime);
+    if (runtime->resync_s == 0 || runtime->resync_s > now_s + LIMIT_RESYNC_S)
+        runtime->resync_s = now_s + LIMIT_RESYNC_S;
+    int64_t next_s = runtime_next_wake_s(runtime);
+    if (next_s == 0) {
+        loop_timer_disarm(runtime->wake_timer);
+        return;
+    }
+    /* Not longer than a resync: the wall clock may be set meanwhile. */
+    int64_t delay_s = next_s - now_s;
+    if (delay_s > LIMIT_RESYNC_S)
+        delay_s = LIMIT_RESYNC_S;
+    loop_timer_arm(runtime->wake_timer, delay_s > 0 ? (uint64_t)delay_s * 1000 : 0);
+}
+
+void runtime_wake(void *arg)
+{
+    struct runtime *runtime = arg;
+    int64_t now_s = runtime_now_s(runtime);
+    bool resync = runtime->resync_s <= now_s && needs_resync(runtime);
+    for (size_t i = 0; i < runtime->machine_count; i++) {
+        struct machine *machine = runtime->machine[i];
+        int64_t due_s = earlier(machine->wake_s, machine->vm_wake_s);
+        if ((due_s && due_s <= now_s) || (resync && machine->uid[0])) {
+            machine->wake_s = machine->vm_wake_s = 0;
+            machine_queue(runtime, machine);
+        }
+    }
+    if (resync || runtime->resync_s <= now_s)
+        runtime->resync_s = now_s + LIMIT_RESYNC_S;
+    if (resync || (runtime->look_s && runtime->look_s <= now_s))
+        runtime_look(runtime);
+    runtime_arm(runtime);
+}
