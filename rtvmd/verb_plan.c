@@ -153,8 +153,10 @@ static void plan_object(struct plan *plan, json_t *object)
     }
     for (size_t i = 0; i < findings.warning_count; i++)
         fprintf(stderr, "rtvmd plan: %s: warning: %s\n", name, findings.warning[i]);
-    for (size_t i = 0; i < findings.cause_count; i++)
-        fprintf(stderr, "rtvmd plan: %s: %s: %s\n", name, findings.cause[i].field, findings.cause[i].message);
+    for (size_t i = 0; i < findings.cause_count; i++) {
+        auto_free char *text = cause_text(&findings.cause[i]);
+        fprintf(stderr, "rtvmd plan: %s: %s\n", name, text);
+    }
     if (findings.cause_count) {
         plan->bad = true;
         return;

@@ -64,8 +64,10 @@ static int admit(json_t *object, struct findings *findings, struct error *err)
 {
     if (spec_admit(object, findings, err) < 0)
         return -1;
-    for (size_t i = 0; i < findings->cause_count; i++)
-        fprintf(stderr, "%s: %s\n", findings->cause[i].field, findings->cause[i].message);
+    for (size_t i = 0; i < findings->cause_count; i++) {
+        auto_free char *text = cause_text(&findings->cause[i]);
+        fprintf(stderr, "%s\n", text);
+    }
     if (findings->cause_count > 0)
         return fail(err, ERROR_BAD_REQUEST, "%s is not valid: %zu problem%s", json_text_at(object, "metadata.name", ""),
                     findings->cause_count, findings->cause_count == 1 ? "" : "s");

@@ -16,6 +16,8 @@ int verb_unpause(int argc, char **argv);
 int verb_softreboot(int argc, char **argv);
 int verb_console(int argc, char **argv);
 int verb_verify(int argc, char **argv);
+int verb_check(int argc, char **argv);
+int verb_explain(int argc, char **argv);
 int verb_completion(int argc, char **argv);
 int verb_manual(int argc, char **argv);
 int verb_image_unpack(int argc, char **argv); /* hidden: runtime/image/unpack.h */

@@ -64,8 +64,7 @@ static int decode_cpu(const json_t *spec, struct vm_spec *vm, struct error *err)
     vm->numa_passthrough = json_at(cpu, "numa.guestMappingPassthrough") != NULL;
     vm->realtime = json_object_get(cpu, "realtime") != NULL;
     const char *model = json_text_at(cpu, "model", "");
-    /* KubeVirt says host-model always; a real-time guest wants what the CPU has, tsc-deadline above all */
-    vm->cpu_model = *model ? model : vm->realtime ? "host-passthrough" : "host-model";
+    vm->cpu_model = *model ? model : vm->realtime ? "host-passthrough" : "host-model"; /* see default_cpu_model */
     if (vm->realtime && mask_parse(json_text_at(cpu, "realtime.mask", ""), vm->vcpus, &vm->realtime_vcpus, err) < 0)
         return error_prefix(err, "spec.domain.cpu.realtime.mask");
     return 0;

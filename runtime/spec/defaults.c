@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "rtvmd/base/quantity.h"
+#include "runtime/spec/fields.h"
+#include "runtime/spec/hyperv.h"
 
 static json_t *object_at(json_t *parent, const char *key)
 {
@@ -57,7 +59,7 @@ static void default_requests(json_t *domain)
 static void default_guest_memory(json_t *domain)
 {
     json_t *memory = object_at(domain, "memory");
-    if (json_object_get(memory, "guest"))
+    if (amount_at(domain, "memory.guest")) /* zero counts as not said */
         return;
     json_t *amount = amount_at(domain, "resources.requests.memory");
     if (!amount)
@@ -211,6 +213,13 @@ static void default_uuid(json_t *firmware, const json_t *vmi)
     json_object_set_new(firmware, "uuid", json_string(uuid));
 }
 
+/* KubeVirt says host-model always; a real-time guest wants what the CPU has: decoding picks host-passthrough for it. */
+static void default_cpu_model(json_t *cpu)
+{
+    if (!json_object_get(cpu, "realtime"))
+        set_text_if_unset(cpu, "model", "host-model");
+}
+
 void defaults_vmi(json_t *vmi)
 {
     json_t *spec = object_at(vmi, "spec");
@@ -219,9 +228,12 @@ void defaults_vmi(json_t *vmi)
     json_t *devices = object_at(domain, "devices");
     object_at(domain, "features");
     default_uuid(object_at(domain, "firmware"), vmi);
+    default_cpu_model(object_at(domain, "cpu"));
     default_disk_targets(devices);
     default_inputs(devices);
     json_t *watchdog = json_object_get(devices, "watchdog");
     if (json_is_object(watchdog))
         object_at(watchdog, "i6300esb");
+    fields_apply_defaults(vmi);
+    hyperv_complete(spec);
 }

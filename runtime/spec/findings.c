@@ -40,6 +40,13 @@ void findings_finish(struct findings *findings)
     *findings = (struct findings){0};
 }
 
+char *cause_text(const struct cause *cause)
+{
+    if (*cause->field == '\0' || text_starts_with(cause->message, cause->field))
+        return must_strdup(cause->message);
+    return must_format("%s: %s", cause->field, cause->message);
+}
+
 void findings_cause(struct findings *findings, const char *reason, const char *field, const char *format, ...)
 {
     if (findings->cause_count >= LIMIT_CAUSES)

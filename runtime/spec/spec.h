@@ -19,6 +19,8 @@ struct findings {
     size_t unknown_count; /* the subset of the warnings about unknown fields, for fieldValidation=Strict: paths */
     char **unknown;
 };
+/* "FIELD: MESSAGE", the field named once: many of KubeVirt's messages begin with it. The caller frees. */
+char *cause_text(const struct cause *cause);
 #define auto_findings __attribute__((cleanup(findings_finish))) struct findings
 void findings_finish(struct findings *findings);
 void findings_cause(struct findings *findings, const char *reason, const char *field, const char *format, ...)

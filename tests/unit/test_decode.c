@@ -99,8 +99,9 @@ static void decodes_the_real_time_vm(void)
 
 static void a_real_time_vm_that_names_no_model_gets_the_hosts_cpu(void)
 {
-    static const char MANIFEST[] = "kind: VirtualMachineInstance\nmetadata: {name: a}\nspec:\n  domain:\n"
-                                   "    cpu: {realtime: {}%s}\n    resources: {requests: {memory: 1Gi}}\n";
+    static const char MANIFEST[] =
+        "apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nmetadata: {name: a}\nspec:\n  domain:\n"
+        "    cpu: {realtime: {}%s}\n    resources: {requests: {memory: 1Gi}}\n";
     static const char *const MODELS[] = {"", ", model: host-model"};
     static const char *const WANTED[] = {"host-passthrough", "host-model"};
     for (size_t i = 0; i < ARRAY_SIZE(MODELS); i++) {
@@ -117,12 +118,13 @@ static void fills_in_what_is_not_said(void)
 {
     auto_spec vm = {0};
     struct error err = {0};
-    CHECK_INT(decode_text("kind: VirtualMachineInstance\nmetadata: {name: a}\nspec:\n  domain:\n"
-                          "    resources: {requests: {memory: 1.5Gi}, limits: {cpu: 2500m}}\n"
-                          "    devices: {disks: [{name: tray, cdrom: {}}]}\n"
-                          "  volumes: [{name: d, emptyDisk: {capacity: 1Gi}}]\n",
-                          &vm, &err),
-              0);
+    CHECK_INT(
+        decode_text("apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nmetadata: {name: a}\nspec:\n  domain:\n"
+                    "    resources: {requests: {memory: 1.5Gi}, limits: {cpu: 2500m}}\n"
+                    "    devices: {disks: [{name: tray, cdrom: {}}]}\n"
+                    "  volumes: [{name: d, emptyDisk: {capacity: 1Gi}}]\n",
+                    &vm, &err),
+        0);
     CHECK_TEXT(err.text, "");
     CHECK_TEXT(vm.namespace_, "default");
     CHECK_INT(vm.sockets, 3);

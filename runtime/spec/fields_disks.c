@@ -1,0 +1,43 @@
+#include "runtime/spec/fields_rows.h"
+
+#define D "spec.domain.devices.disks"
+
+static const struct field ROWS[] = {
+    {D, FIELD_OBJECTS, "Disks; each shows the volume of the same name. Volumes without one get a default disk"},
+    {D ".name", FIELD_STRING, "The volume it shows", NEEDED},
+    {D ".disk", FIELD_OBJECT, "An ordinary disk (the default)"},
+    {D ".disk.bus", FIELD_STRING, "How it is attached; virtio is the fast one", .values = "virtio|sata|scsi|usb",
+     .def = "\"sata\""},
+    {D ".disk.readonly", FIELD_BOOL, "The guest cannot write"},
+    {D ".disk.pciAddress", FIELD_STRING, "Fixed PCI address, such as 0000:81:01.0; virtio only"},
+    {D ".lun", FIELD_OBJECT, "A block device that takes SCSI commands"},
+    {D ".lun.bus", FIELD_STRING, "How it is attached", .values = "virtio|sata|scsi|usb", .def = "\"sata\""},
+    {D ".lun.readonly", FIELD_BOOL, "The guest cannot write"},
+    {D ".lun.reservation", FIELD_BOOL, "SCSI persistent reservations",
+     IGNORED("no reservation helper runs here; reservations fail inside the guest")},
+    {D ".cdrom", FIELD_OBJECT, "A CD drive; without a volume its tray is empty"},
+    {D ".cdrom.bus", FIELD_STRING, "How it is attached", .values = "sata|scsi|usb", .def = "\"sata\""},
+    {D ".cdrom.readonly", FIELD_BOOL, "The guest cannot write", .def = "true"},
+    {D ".cdrom.tray", FIELD_STRING, "Whether the tray is open", .values = "open|closed", .def = "\"closed\""},
+    {D ".bootOrder", FIELD_UINT, "Place in the boot order, from 1; shared with interfaces"},
+    {D ".serial", FIELD_STRING, "Serial number the guest sees"},
+    {D ".cache", FIELD_STRING, "Host page cache: bypassed, written through, or written back",
+     .values = "none|writethrough|writeback", .otherwise = "none where the file system can, else writethrough"},
+    {D ".io", FIELD_STRING, "How QEMU does IO", .values = "native|threads",
+     .otherwise = "native for preallocated disks without cache"},
+    {D ".errorPolicy", FIELD_STRING, "What an IO error does", .values = "stop|ignore|report|enospace",
+     .otherwise = "stop"},
+    {D ".dedicatedIOThread", FIELD_BOOL, "An IO thread for this disk alone; virtio only"},
+    {D ".shareable", FIELD_BOOL, "Several VMs may write to it; the guests must agree how"},
+    {D ".blockSize", FIELD_OBJECT, "Sector sizes the guest sees"},
+    {D ".blockSize.custom", FIELD_OBJECT, "These sizes"},
+    {D ".blockSize.custom.logical", FIELD_UINT, "Smallest unit that is read or written, in bytes"},
+    {D ".blockSize.custom.physical", FIELD_UINT, "Unit the medium works in, in bytes"},
+    {D ".blockSize.custom.discardGranularity", FIELD_UINT, "Unit of discards, in bytes"},
+    {D ".blockSize.matchVolume", FIELD_OBJECT, "The sizes of what backs the volume"},
+    {D ".blockSize.matchVolume.enabled", FIELD_BOOL, "On or off", .def = "true"},
+    {D ".tag", FIELD_STRING, "Mark the guest finds in its cloud-init data", IGNORED("tags are not passed on")},
+    {D ".changedBlockTracking", FIELD_BOOL, "Remember which blocks changed, for backups",
+     IGNORED("there are no incremental backups here")},
+};
+const struct field_table FIELDS_DISKS = {ROWS, ARRAY_SIZE(ROWS)};

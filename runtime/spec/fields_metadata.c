@@ -1,0 +1,31 @@
+#include "runtime/spec/fields_rows.h"
+
+static const struct field ROWS[] = {
+    {"apiVersion", FIELD_STRING, "Version of the object: kubevirt.io/v1; kubevirt.io/v1alpha3 is read as well"},
+    {"kind", FIELD_STRING, "VirtualMachine (kept, started and stopped) or VirtualMachineInstance (one run)"},
+    {"metadata", FIELD_OBJECT, "Who the object is"},
+    {"metadata.name", FIELD_STRING, "Name, unique in its namespace: small letters, digits, - and ."},
+    {"metadata.generateName", FIELD_STRING, "Start of a name the server completes, when no name is given"},
+    {"metadata.namespace", FIELD_STRING, "Group of objects it belongs to", .otherwise = "default"},
+    {"metadata.labels", FIELD_STRING_MAP, "Short marks that selectors can ask for"},
+    {"metadata.annotations", FIELD_STRING_MAP,
+     "Notes of any length; those below rtvmd.io/ ask for what KubeVirt has no field for"},
+    {"metadata.uid", FIELD_STRING, "Identity given by the server"},
+    {"metadata.resourceVersion", FIELD_STRING, "State of the object; a write that names an old one is refused"},
+    {"metadata.generation", FIELD_INT64, "Counts changes of the spec"},
+    {"metadata.creationTimestamp", FIELD_TIME, "When the server took it in"},
+    {"metadata.deletionTimestamp", FIELD_TIME, "When deletion was asked for"},
+    {"metadata.deletionGracePeriodSeconds", FIELD_INT64, "Seconds deletion may take"},
+    {"metadata.finalizers", FIELD_STRINGS, "Who must be done before the object may go"},
+    {"metadata.ownerReferences", FIELD_OBJECTS, "Objects this one belongs to"},
+    {"metadata.ownerReferences.apiVersion", FIELD_STRING, "Version of the owner"},
+    {"metadata.ownerReferences.kind", FIELD_STRING, "Kind of the owner"},
+    {"metadata.ownerReferences.name", FIELD_STRING, "Name of the owner"},
+    {"metadata.ownerReferences.uid", FIELD_STRING, "Identity of the owner"},
+    {"metadata.ownerReferences.controller", FIELD_BOOL, "The owner manages this object"},
+    {"metadata.ownerReferences.blockOwnerDeletion", FIELD_BOOL, "The owner goes only after this object"},
+    {"metadata.managedFields", FIELD_ANY, "Who set which field (server-side apply)"},
+    {"metadata.selfLink", FIELD_STRING, "Old address of the object", IGNORED("Kubernetes dropped it")},
+    {"status", FIELD_ANY, "What was observed; written by the server"},
+};
+const struct field_table FIELDS_METADATA = {ROWS, ARRAY_SIZE(ROWS)};

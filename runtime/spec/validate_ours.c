@@ -1,0 +1,99 @@
+/* What KubeVirt lets pass and fails on later, or never notices: refused at once, in the same tone.
+ *
+ *  - a real-time mask that does not parse: KubeVirt creates the domain first and then retries for ever;
+ *  - guest memory of nothing or less, more vCPUs, disks, interfaces or IO threads than there is room for;
+ *  - values of fields with a fixed set of words that libvirt would reject at start are in schema.c. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "rtvmd/base/limits.h"
+#include "runtime/spec/mask.h"
+#include "runtime/spec/validate.h"
+
+static void mask(struct admission *a)
+{
+    const char *text = rule_text(a->spec, "domain.cpu.realtime.mask");
+    int64_t vcpus = rule_vcpus(a);
+    struct cpuset enabled;
+    struct cpuset wide;
+    struct error err;
+    auto_free char *field = rule_path(a, "domain.cpu.realtime.mask");
+    if (!json_at(a->spec, "domain.cpu.realtime") || vcpus < 1 || vcpus > LIMIT_VM_VCPUS)
+        return;
+    if (mask_parse(text, (unsigned)vcpus, &enabled, &err) < 0) {
+        findings_cause(a->findings, CAUSE_INVALID, field, "%s: %s", field, err.text);
+        return;
+    }
+    if (cpuset_is_empty(&enabled))
+        findings_warn(a->findings,
+                      "%s: '%s' names none of the %" PRId64
+                      " vCPUs, so no vCPU runs in real time; what is not listed is "
+                      "off (write 0-%" PRId64 " for all)",
+                      field, text, vcpus, vcpus - 1);
+    else if (*text && mask_parse(text, CPUSET_MAX, &wide, &err) == 0 && !cpuset_equal(&wide, &enabled))
+        findings_warn(a->findings, "%s: '%s' names vCPUs past the last one (%" PRId64 ")", field, text, vcpus - 1);
+}
+
+static void guest_memory(struct admission *a)
+{
+    struct amount guest = rule_amount(a->spec, "domain.memory.guest");
+    auto_free char *field = rule_path(a, "domain.memory.guest");
+    /* a negative request is complained about as such and only copied here */
+    if (guest.given && guest.value <= 0 && rule_amount(a->spec, "domain.resources.requests.memory").value >= 0 &&
+        rule_amount(a->spec, "domain.resources.limits.memory").value >= 0)
+        findings_cause(a->findings, CAUSE_INVALID, field, "%s '%s': must be greater than 0.", field, guest.text.text);
+}
+
+static void vcpu_count(struct admission *a)
+{
+    int64_t vcpus = rule_vcpus(a);
+    auto_free char *field = rule_path(a, "domain.cpu");
+    if (vcpus > LIMIT_VM_VCPUS)
+        findings_cause(a->findings, CAUSE_INVALID, field,
+                       "%s: sockets × cores × threads make %" PRId64 " vCPUs, more than %u", field, vcpus,
+                       LIMIT_VM_VCPUS);
+}
+
+static void list_lengths(struct admission *a)
+{
+    static const struct {
+        const char *path;
+        size_t max;
+    } LISTS[] = {
+        {"domain.devices.disks", LIMIT_VM_DISKS}, {"domain.devices.interfaces", LIMIT_VM_INTERFACES},
+        {"networks", LIMIT_VM_INTERFACES},        {"volumes", LIMIT_VM_DISKS},
+        {"accessCredentials", LIMIT_VM_DISKS},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(LISTS); i++) {
+        auto_free char *field = rule_path(a, "%s", LISTS[i].path);
+        if (rule_count(a, LISTS[i].path) > LISTS[i].max)
+            findings_cause(a->findings, CAUSE_INVALID, field, "%s list exceeds the %zu element limit in length", field,
+                           LISTS[i].max);
+    }
+}
+
+static void iothread_count(struct admission *a)
+{
+    int64_t count = json_int_at(a->spec, "domain.ioThreads.supplementalPoolThreadCount", 0);
+    auto_free char *field = rule_path(a, "domain.ioThreads.supplementalPoolThreadCount");
+    if (count > LIMIT_VM_IOTHREADS)
+        findings_cause(a->findings, CAUSE_INVALID, field, "%s: %" PRId64 " threads are more than %u", field, count,
+                       LIMIT_VM_IOTHREADS);
+}
+
+static void clock_offsets(struct admission *a)
+{
+    auto_free char *field = rule_path(a, "domain.clock");
+    if (json_at(a->spec, "domain.clock.utc") && *rule_text(a->spec, "domain.clock.timezone"))
+        findings_warn(a->findings, "%s has both utc and timezone; utc counts", field);
+}
+
+static void grace_period(struct admission *a)
+{
+    auto_free char *field = rule_path(a, "terminationGracePeriodSeconds");
+    if (json_int_at(a->spec, "terminationGracePeriodSeconds", 0) < 0)
+        findings_warn(a->findings, "%s is negative; the guest is switched off at once, as with 0", field);
+}
+
+static rule *const OURS[] = {mask, guest_memory, vcpu_count, list_lengths, iothread_count, clock_offsets, grace_period};
+const struct rules RULES_OURS = {OURS, ARRAY_SIZE(OURS)};
