@@ -20,6 +20,7 @@ int verb_check(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_completion(int argc, char **argv);
 int verb_manual(int argc, char **argv);
+int verb_image(int argc, char **argv);
 int verb_image_unpack(int argc, char **argv); /* hidden: runtime/image/unpack.h */
 int verb_host(int argc, char **argv);
 int verb_serve(int argc, char **argv);

@@ -79,13 +79,19 @@ static json_t *load(const char *state_dir, struct error *err)
 {
     auto_free char *path = index_path(state_dir);
     auto_text text = {0};
+    struct error why;
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return json_array();
     if (file_read(NULL, path, INDEX_BYTES_MAX, &text, err) < 0)
-        return err->kind == ERROR_NOT_FOUND ? json_array() : NULL;
-    json_t *rows = json_from_text(text_cstr(&text), text.length, err);
+        return NULL;
+    json_t *rows = json_from_text(text_cstr(&text), text.length, &why);
     bool whole = json_is_array(rows);
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row) whole = whole && row_is_whole(row);
+    json_array_foreach(rows, i, row)
+    {
+        whole = whole && row_is_whole(row);
+    }
     if (whole)
         return rows;
     json_decref(rows);
@@ -122,8 +128,11 @@ static size_t find_row(const json_t *rows, const char *name, const char *path)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row) if (image_name_equal(json_text_at(row, "name", ""), name) &&
-                                         strcmp(json_text_at(row, "path", ""), path) == 0) break;
+    json_array_foreach(rows, i, row)
+    {
+        if (image_name_equal(json_text_at(row, "name", ""), name) && strcmp(json_text_at(row, "path", ""), path) == 0)
+            break;
+    }
     return i;
 }
 

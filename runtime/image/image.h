@@ -6,7 +6,7 @@
 #include "runtime/domain/domain.h"
 
 struct image_config {
-    const char *state_dir;             /* images/ (by digest), vms/NAMESPACE_NAME/ */
+    const char *state_dir;             /* absolute: images/, volumes/, vms/ (folders.h) */
     const char *const *host_disk_dirs; /* NULL-terminated: where hostDisk may point */
     /* The Secret or ConfigMap object (kind says which), new reference, or NULL when there is none. For cloud-init
      * references and configMap, secret and sysprep disks; called on the thread that calls image_prepare_disks. */
@@ -20,20 +20,27 @@ int image_plan_disks(const struct image_config *config, const struct vm_spec *sp
                      struct error *err);
 void disk_sources_free(struct disk_source *disks, size_t count);
 
-/* [blocks; worker] Makes all of it real: images found or pulled, overlays, ISOs. progress may be NULL; it gets short
- * sentences ("pulling quay.io/…"). Error texts start with the volume's name; kind NOT_FOUND for a missing image or
- * file, UNAVAILABLE when a pull failed (back off and retry). What is half done is removed. Also fills direct_io and
- * preallocated. */
+/* progress: short sentences ("pulling quay.io/…"). One that ends in "%" comes again and again while the work goes on:
+ * show it only where a line can be rewritten. May be NULL. */
+
+/* [blocks; worker] Makes all of it real: images found or pulled, overlays, ISOs. To be called before each start of the
+ * domain, never while it runs: overlays are made anew. Error texts start with the volume's name; kind NOT_FOUND for a
+ * missing image, file, Secret or ConfigMap, UNAVAILABLE when a pull failed or the disk is full (back off and retry).
+ * What is half done is removed. Fills what only the files can tell: block, backing_qcow2, direct_io, preallocated, and
+ * the path of a hostDisk with links resolved. */
 int image_prepare_disks(const struct image_config *config, const struct vm_spec *spec, struct disk_source *disks,
                         void (*progress)(const char *sentence, void *arg), void *arg, struct error *err);
-/* [blocks; worker] Removes what belongs to one run of the VM (overlays, ISOs), or with `all` everything of the VM. */
+/* [blocks; worker] Removes what belongs to one life of the VMI (overlays, ISOs, empty disks), or with `all` everything
+ * of the VM below vms/; then the images nobody needs any more. hostDisk files and claims stay. */
 int image_release_disks(const struct image_config *config, const char *namespace_, const char *name, bool all,
                         struct error *err);
 
-/* The local image store. import: FILE (raw or qcow2), "oci:DIR", "docker-archive:FILE"; stored by digest, named. */
-int image_import(const struct image_config *config, const char *name, const char *source,
+/* The local image store; all block. import: FILE (raw or qcow2), "oci:DIR", "docker-archive:FILE"; stored by digest,
+ * named, and from then on never pulled. path: the disk inside a container image; NULL: the only file in /disk. */
+int image_import(const struct image_config *config, const char *name, const char *path, const char *source,
                  void (*progress)(const char *sentence, void *arg), void *arg, struct error *err);
-json_t *image_list(const struct image_config *config, struct error *err); /* [{name,digest,bytes,format,created}] */
+/* [{name,path,digest,bytes,virtualBytes,format,source,created,inUse}] */
+json_t *image_list(const struct image_config *config, struct error *err);
 int image_remove(const struct image_config *config, const char *name, struct error *err);
 
 /* The guest built into the binary (runtime/latency): its image name, and the bytes. */

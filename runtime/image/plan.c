@@ -62,7 +62,7 @@ static int plan_host_disk(const struct planned *p, struct error *err)
         text_printf(&allowed, "%s%s", allowed.length ? ", " : "", *dir);
     return fail(err, ERROR_INVALID,
                 "hostDisk.path \"%.200s\" is in no folder that host disks may be in (%s): move the file or add its "
-                "folder to hostDiskDirs in the configuration",
+                "folder to storage.hostDiskDirs in the configuration",
                 path, allowed.length ? text_cstr(&allowed) : "none is configured");
 }
 

@@ -203,7 +203,7 @@ static int count_bytes(const void *bytes, size_t length, void *arg, struct error
 
 int unpack_run(const struct unpack_job *job, layer_sink *sink, void *arg, char **ret_path, struct error *err)
 {
-    struct child child;
+    struct child child = {.bytes = -1, .result = -1};
     struct counted counted = {.sink = sink, .arg = arg};
     auto_text result = {0};
     if (start(job, &child, err) < 0)
