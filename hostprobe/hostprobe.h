@@ -67,6 +67,7 @@ struct host {
     int64_t rt_runtime_us;        /* -1: not throttled */
     enum host_answer fair_server; /* kernel >= 6.12 behaviour: a fair server replaces throttling (by feature) */
     char clocksource[32];
+    uint64_t tsc_hz; /* what KVM says the time-stamp counter runs at; 0 unknown */
 
     enum host_answer kvm_works;  /* 64-bit guest code really ran at speed through /dev/kvm */
     char kvm_because[160];       /* why not, or how fast */

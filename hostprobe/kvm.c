@@ -27,6 +27,7 @@ struct kvm_report {
     char failed[32]; /* the step, "" when all went well */
     int error;       /* its errno */
     uint64_t loop_ns;
+    uint64_t tsc_hz;
 };
 
 enum { GUEST_BYTES = 0x10000, GUEST_CODE = 0x4000, GUEST_PORT = 0x10, GUEST_ITERATIONS = 1000000 };
@@ -102,6 +103,8 @@ static const char *run_guest(struct kvm_report *report)
     int run_bytes = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (vcpu < 0 || run_bytes <= 0)
         return "KVM_CREATE_VCPU";
+    int tsc_khz = ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
+    report->tsc_hz = tsc_khz > 0 ? (uint64_t)tsc_khz * 1000 : 0;
     const struct kvm_run *run = mmap(NULL, (size_t)run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
     if (run == MAP_FAILED || enter_long_mode(vcpu) < 0)
         return "enter long mode";
@@ -143,6 +146,7 @@ static void judge(const struct kvm_report *report, struct host *host)
     char *because = host->kvm_because;
     size_t size = sizeof host->kvm_because;
     double ms = (double)report->loop_ns / 1e6;
+    host->tsc_hz = report->tsc_hz;
     host->kvm_works = HOST_NO;
     if (report->failed[0] && report->error)
         snprintf(because, size, "%s: %s", report->failed, strerror(report->error)); /* NOLINT(concurrency-mt-unsafe) */

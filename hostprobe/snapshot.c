@@ -69,10 +69,10 @@ json_t *host_to_json(const struct host *host)
     json_t *mounted = host->mounts_known ? json_array() : json_null();
     for (unsigned i = 0; i < host->hugetlbfs_count; i++)
         json_array_append_new(mounted, json_integer((json_int_t)host->hugetlbfs_size_bytes[i]));
-    json_t *kernel =
-        json_pack("{s:s, s:s, s:o, s:s, s:s}", "release", host->kernel_release, "realtime", ANSWERS[host->rt_kernel],
-                  "rtRuntimeUs", host->has_rt_runtime ? json_integer(host->rt_runtime_us) : json_null(), "fairServer",
-                  ANSWERS[host->fair_server], "clocksource", host->clocksource);
+    json_t *kernel = json_pack(
+        "{s:s, s:s, s:o, s:s, s:s, s:I}", "release", host->kernel_release, "realtime", ANSWERS[host->rt_kernel],
+        "rtRuntimeUs", host->has_rt_runtime ? json_integer(host->rt_runtime_us) : json_null(), "fairServer",
+        ANSWERS[host->fair_server], "clocksource", host->clocksource, "tscHz", (json_int_t)host->tsc_hz);
     return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "cpus",
                      cpus_to_json(host), "nodes", nodes, "memoryBytes", (json_int_t)host->memory_bytes, "hugetlbfs",
                      mounted, "isolatedCpus", list_text(&host->isolated), "nohzFullCpus", list_text(&host->nohz_full),
@@ -256,6 +256,7 @@ static void read_kernel(struct reader *r, const json_t *snapshot, struct host *h
     host->rt_runtime_us = read_int(r, kernel, "rtRuntimeUs", -1, INT64_MAX, 0);
     host->fair_server = read_answer(r, kernel, "fairServer");
     read_text(r, kernel, "clocksource", host->clocksource, sizeof host->clocksource);
+    host->tsc_hz = (uint64_t)read_int(r, kernel, "tscHz", 0, INT64_MAX, 0);
 }
 
 static void read_machine(struct reader *r, const json_t *snapshot, struct host *host)

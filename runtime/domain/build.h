@@ -43,6 +43,7 @@ void domain_write_name(struct domain_build *b);
 void domain_write_metadata(struct domain_build *b);
 void domain_write_sysinfo(struct domain_build *b);
 void domain_write_os_type(struct domain_build *b);
+void domain_write_os_kernel(struct domain_build *b);
 void domain_write_os_boot(struct domain_build *b);
 void domain_write_clock(struct domain_build *b);
 /* domain_features.c */

@@ -24,8 +24,10 @@ struct domain_request {
     const struct placement *placement;
     const struct disk_source *disk; /* spec->disk_count entries */
     const char *run_dir;            /* absolute; sockets virt-serial0, virt-vnc and logs of this VM live here */
-    bool emulation;                 /* type='qemu': documented substitutions, each with a warning */
-    bool paused;                    /* only for information; the start flag is the hypervisor's */
+    const char *kernel_path;        /* firmware.kernelBoot: files out of its container image, or NULL */
+    const char *initrd_path;
+    bool emulation; /* type='qemu': documented substitutions, each with a warning */
+    bool paused;    /* only for information; the start flag is the hypervisor's */
 };
 
 /* One domain element, indented, final newline. Warnings (substitutions, things left out) go to findings. */

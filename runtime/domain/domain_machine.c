@@ -82,6 +82,30 @@ void domain_write_os_type(struct domain_build *b)
     xml_close(b->xml);
 }
 
+void domain_write_os_kernel(struct domain_build *b)
+{
+    const json_t *boot = b->spec->kernel_boot;
+    const struct domain_request *r = b->request;
+    if (!boot)
+        return;
+    static const struct {
+        const char *key;
+        const char *name;
+    } FILES[] = {{"container.kernelPath", "kernel"}, {"container.initrdPath", "initrd"}};
+    const char *paths[] = {r->kernel_path, r->initrd_path};
+    for (size_t i = 0; i < ARRAY_SIZE(FILES); i++) {
+        const char *wanted = json_text_at(boot, FILES[i].key, "");
+        if (wanted[0] && !paths[i])
+            build_fail(b, "firmware.kernelBoot.%s \"%s\": the file is not on this host; boot from a disk instead",
+                       FILES[i].key, wanted);
+        else if (wanted[0])
+            xml_text_leaf(b->xml, FILES[i].name, paths[i]);
+    }
+    const char *arguments = json_text_at(boot, "kernelArgs", "");
+    if (arguments[0])
+        xml_text_leaf(b->xml, "cmdline", arguments);
+}
+
 void domain_write_os_boot(struct domain_build *b)
 {
     if (b->spec->start_paused) /* time to connect and interrupt the boot, as KubeVirt gives */
@@ -146,10 +170,26 @@ static void write_timers(struct domain_build *b)
     }
 }
 
+/* A guest that is promised a TSC that never changes its rate is told the rate as well, so that it need not measure. */
+static bool needs_tsc_rate(const struct domain_build *b)
+{
+    if (b->request->emulation || !build_is_x86(b) || b->request->host->tsc_hz == 0)
+        return false;
+    for (unsigned i = 0; i < b->spec->cpu_feature_count; i++) {
+        const struct vm_cpu_feature *f = &b->spec->cpu_feature[i];
+        if (strcmp(f->name, "invtsc") == 0 && (text_equal(f->policy, "require") || text_equal(f->policy, "force")))
+            return true;
+    }
+    return false;
+}
+
 void domain_write_clock(struct domain_build *b)
 {
-    if (!b->spec->clock && !b->spec->realtime)
+    bool tsc = needs_tsc_rate(b);
+    if (!b->spec->clock && !b->spec->realtime && !tsc)
         return;
     write_clock_offset(b);
     write_timers(b);
+    if (tsc)
+        xml_leaf(b->xml, "timer", "name", "tsc", "frequency", NUMBER(b->request->host->tsc_hz));
 }

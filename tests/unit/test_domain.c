@@ -604,6 +604,43 @@ static void firmware_is_found_by_libvirt(void)
     CHECK_TEXT(xml_text_of(nth("sysinfo/system/entry", 1)), "S<1>&\"2\"");
 }
 
+static void a_kernel_is_booted_from_the_files_of_its_image(void)
+{
+    reset();
+    auto_json *boot = json_loads("{\"kernelArgs\":\"quiet a=\\\"b\\\"\",\"container\":{\"image\":\"k\","
+                                 "\"kernelPath\":\"/boot/vmlinuz\",\"initrdPath\":\"/boot/initrd\"}}",
+                                 0, NULL);
+    spec.kernel_boot = boot;
+    CHECK(!render() && strstr(err.text, "kernelPath"));
+    request.kernel_path = "/s/vmlinuz";
+    CHECK(!render() && strstr(err.text, "initrdPath"));
+    request.initrd_path = "/s/initrd";
+    CHECK(render());
+    CHECK_TEXT(text("os/kernel"), "/s/vmlinuz");
+    CHECK_TEXT(text("os/initrd"), "/s/initrd");
+    CHECK_TEXT(text("os/cmdline"), "quiet a=\"b\"");
+}
+
+static void a_guest_with_a_constant_tsc_is_told_its_rate(void)
+{
+    reset();
+    features[0] = (struct vm_cpu_feature){"invtsc", "require"};
+    spec.realtime = false;
+    CHECK(render());
+    CHECK(!element("clock")); /* the rate is not known */
+    host.tsc_hz = 2596135000;
+    CHECK(render());
+    CHECK_TEXT(attribute("clock/timer", "name"), "tsc");
+    CHECK_TEXT(attribute("clock/timer", "frequency"), "2596135000");
+    features[0].policy = NULL; /* as KubeVirt: the empty policy does not count */
+    CHECK(render());
+    CHECK(!element("clock"));
+    features[0].policy = "force";
+    request.emulation = true;
+    CHECK(render());
+    CHECK(!element("clock"));
+}
+
 static void what_xml_cannot_carry_is_refused_by_name(void)
 {
     reset();
@@ -713,7 +750,7 @@ static void rows_are_in_document_order(void)
 
 /* Fields that are nothing to libvirt: decided on elsewhere. */
 static const char NOT_FOR_LIBVIRT[] =
-    " document kernel_boot request_cpu_milli overhead_bytes supplemental_iothreads emulator_even_parity disable_hotplug "
+    " document request_cpu_milli overhead_bytes supplemental_iothreads emulator_even_parity disable_hotplug "
     "termination_grace_s hostname smt_policy emulator_policy numa_policy wanted_cpus shared_vcpus "
     "host_tuning latency_gate_ns ";
 
@@ -782,6 +819,8 @@ int main(void)
     RUN(passt_forwards_the_listed_ports);
     RUN(other_devices_appear_when_asked_for);
     RUN(firmware_is_found_by_libvirt);
+    RUN(a_kernel_is_booted_from_the_files_of_its_image);
+    RUN(a_guest_with_a_constant_tsc_is_told_its_rate);
     RUN(what_xml_cannot_carry_is_refused_by_name);
     RUN(a_socket_path_too_long_for_a_socket_is_refused);
     RUN(metadata_survives_the_round_trip);

@@ -36,6 +36,7 @@ static void fill(void)
     host.rt_runtime_us = -1;
     host.fair_server = HOST_YES;
     strcpy(host.clocksource, "hpet");
+    host.tsc_hz = UINT64_C(2596135000);
     host.kvm_works = HOST_YES;
     strcpy(host.kvm_because, "k");
     host.fifo_works = HOST_NO;
