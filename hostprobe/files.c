@@ -87,6 +87,104 @@ const char *const FILES_LIST[] = {
     "/sys/class/dmi/id/product_name",
     "/sys/class/dmi/id/sys_vendor",
     "/proc/self/status",
+    /* the doctor: kernel and scheduler */
+    "/boot/config-*",
+    "/lib/modules/*/config",
+    "/proc/sys/kernel/timer_migration",
+    "/sys/fs/cgroup/machine.slice/cpu.max",
+    "/sys/kernel/debug/sched/preempt",
+    "/sys/kernel/debug/sched/domains/cpu#/",
+    "/sys/kernel/debug/sched/domains/cpu#/domain#/",
+    "/sys/kernel/debug/sched/fair_server/cpu#/runtime",
+    "/sys/kernel/tracing/available_tracers",
+    "/sys/kernel/tracing/current_tracer",
+    /* threads */
+    "/proc/",
+    "/proc/#/task/",
+    "/proc/#/task/#/stat",
+    "/proc/#/task/#/status",
+    /* isolation and noise */
+    "/sys/fs/cgroup/",
+    "/sys/fs/cgroup/*/cpuset.cpus.partition",
+    "/sys/devices/system/cpu/smt/active",
+    "/sys/devices/virtual/workqueue/cpumask",
+    "/sys/devices/virtual/workqueue/writeback/cpumask",
+    "/sys/devices/system/machinecheck/machinecheck0/check_interval",
+    "/sys/devices/system/machinecheck/machinecheck0/ignore_ce",
+    "/sys/module/rcupdate/parameters/rcu_cpu_stall_suppress",
+    "/sys/kernel/rcu_normal",
+    "/proc/sys/kernel/hung_task_timeout_secs",
+    "/proc/sys/kernel/nmi_watchdog",
+    "/proc/sys/kernel/perf_cpu_time_max_percent",
+    "/proc/sys/kernel/printk",
+    "/proc/sys/kernel/soft_watchdog",
+    "/proc/sys/kernel/watchdog_cpumask",
+    "/proc/sys/vm/stat_interval",
+    /* interrupts */
+    "/proc/interrupts",
+    "/proc/irq/",
+    "/proc/irq/default_smp_affinity",
+    "/proc/irq/#/effective_affinity_list",
+    "/proc/irq/#/smp_affinity_list",
+    "/sys/class/net/",
+    "/sys/class/net/*/queues/",
+    "/sys/class/net/*/queues/*/rps_cpus",
+    "/sys/class/net/*/queues/*/xps_cpus",
+    /* power: settings, never a current frequency */
+    "/sys/devices/system/cpu/cpu#/cpuidle/state#/disable",
+    "/sys/devices/system/cpu/cpu#/cpuidle/state#/latency",
+    "/sys/devices/system/cpu/cpu#/cpuidle/state#/name",
+    "/sys/devices/system/cpu/cpu#/power/energy_perf_bias",
+    "/sys/devices/system/cpu/cpu#/power/pm_qos_resume_latency_us",
+    "/sys/devices/system/cpu/cpu#/cpufreq/energy_performance_preference",
+    "/sys/devices/system/cpu/cpu#/cpufreq/scaling_governor",
+    "/sys/devices/system/cpu/cpu#/cpufreq/scaling_max_freq",
+    "/sys/devices/system/cpu/cpu#/cpufreq/scaling_min_freq",
+    "/sys/devices/system/cpu/cpu#/thermal_throttle/core_throttle_count",
+    "/sys/devices/system/cpu/cpufreq/boost",
+    "/sys/devices/system/cpu/intel_pstate/hwp_dynamic_boost",
+    "/sys/devices/system/cpu/intel_pstate/no_turbo",
+    "/sys/devices/system/cpu/intel_uncore_frequency/",
+    "/sys/devices/system/cpu/intel_uncore_frequency/*/max_freq_khz",
+    "/sys/devices/system/cpu/intel_uncore_frequency/*/min_freq_khz",
+    "/sys/module/pcie_aspm/parameters/policy",
+    /* memory */
+    "/proc/swaps",
+    "/proc/sys/kernel/numa_balancing",
+    "/proc/sys/vm/compact_unevictable_allowed",
+    "/proc/sys/vm/compaction_proactiveness",
+    "/proc/sys/vm/dirty_background_ratio",
+    "/proc/sys/vm/dirty_ratio",
+    "/proc/sys/vm/swappiness",
+    "/proc/sys/vm/zone_reclaim_mode",
+    "/sys/fs/resctrl/info/L3/cbm_mask",
+    "/sys/kernel/mm/hugepages/hugepages-#kB/nr_overcommit_hugepages",
+    "/sys/kernel/mm/ksm/run",
+    "/sys/kernel/mm/transparent_hugepage/defrag",
+    "/sys/kernel/mm/transparent_hugepage/enabled",
+    /* KVM, devices, firmware, daemons */
+    "/proc/sys/kernel/split_lock_mitigate",
+    "/sys/class/iommu/",
+    "/sys/class/misc/hw_random/rng_current",
+    "/sys/module/kvm/parameters/halt_poll_ns",
+    "/sys/module/kvm/parameters/kvmclock_periodic_sync",
+    "/sys/module/kvm/parameters/lapic_timer_advance",
+    "/sys/module/kvm/parameters/lapic_timer_advance_ns",
+    "/sys/module/kvm/parameters/min_timer_period_us",
+    "/sys/module/kvm/parameters/nx_huge_pages",
+    "/sys/module/kvm/parameters/nx_huge_pages_recovery_ratio",
+    "/sys/module/kvm/parameters/pi_inject_timer",
+    "/sys/module/kvm_amd/parameters/avic",
+    "/sys/module/kvm_amd/parameters/npt",
+    "/sys/module/kvm_amd/parameters/pause_filter_count",
+    "/sys/module/kvm_intel/parameters/enable_apicv",
+    "/sys/module/kvm_intel/parameters/ept",
+    "/sys/module/kvm_intel/parameters/ple_gap",
+    "/sys/module/kvm_intel/parameters/preemption_timer",
+    "/sys/module/kvm_intel/parameters/vmentry_l1d_flush",
+    "/sys/module/kvm_intel/parameters/vpid",
+    "/etc/tuned/active_profile",
+    "/dev/cpu/#/msr",
 };
 const size_t FILES_LIST_COUNT = ARRAY_SIZE(FILES_LIST);
 
@@ -189,6 +287,16 @@ bool files_int(const struct files *files, int64_t *ret_value, const char *format
         return false;
     *ret_value = value;
     return true;
+}
+
+bool files_word(const struct files *files, uint64_t *ret_value, int64_t offset, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    auto_free char *full = full_path(files, format, arguments);
+    va_end(arguments);
+    auto_close int fd = full ? open(full, O_RDONLY | O_CLOEXEC) : -1;
+    return fd >= 0 && pread(fd, ret_value, sizeof *ret_value, offset) == (ssize_t)sizeof *ret_value;
 }
 
 bool files_set(const struct files *files, struct cpuset *ret_set, const char *format, ...)

@@ -24,6 +24,9 @@ bool files_read(const struct files *files, struct text *ret_text, const char *fo
 /* The first line, blanks trimmed; false when that is empty. */
 bool files_line(const struct files *files, char *ret_line, size_t size, const char *format, ...) PRINTF_LIKE(4, 5);
 bool files_int(const struct files *files, int64_t *ret_value, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Eight bytes at an offset: a model-specific register of /dev/cpu/N/msr. */
+bool files_word(const struct files *files, uint64_t *ret_value, int64_t offset, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 /* A CPU or node list ("0-3,8") and a mask ("00000000,0000000f"); an empty file is an empty set. */
 bool files_set(const struct files *files, struct cpuset *ret_set, const char *format, ...) PRINTF_LIKE(3, 4);
 bool files_mask(const struct files *files, struct cpuset *ret_set, const char *format, ...) PRINTF_LIKE(3, 4);

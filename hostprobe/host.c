@@ -41,8 +41,7 @@ static bool holds_tree(const char *folder)
            (stat(proc, &status) == 0 && S_ISDIR(status.st_mode));
 }
 
-/* The folder itself or, as archives unpack, the only folder in it. */
-static char *tree_root(const char *folder)
+char *host_tree_root(const char *folder)
 {
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/')
@@ -93,7 +92,7 @@ int host_load(const char *file_or_folder, struct host *ret_host, struct error *e
         return fail_errno(err, "host %s", file_or_folder);
     if (!S_ISDIR(status.st_mode))
         return load_snapshot(file_or_folder, ret_host, err);
-    auto_free char *root = tree_root(file_or_folder);
+    auto_free char *root = host_tree_root(file_or_folder);
     return host_probe(root, ret_host, err);
 }
 

@@ -99,6 +99,10 @@ int host_from_json(const json_t *snapshot, struct host *ret_host, struct error *
  * sys/), a file is a snapshot. */
 int host_load(const char *file_or_folder, struct host *ret_host, struct error *err);
 
+/* Where the tree begins in a recorded folder: the folder itself or, as archives unpack, its only subfolder with a
+ * sys/ or proc/. The caller frees. */
+char *host_tree_root(const char *folder);
+
 /* Index into host.node of a node id, or -1. */
 int host_node_index(const struct host *host, int node_id);
 /* CPUs nobody but the host may use: `reserved` when not empty; else the online CPUs that are not isolated, when any are

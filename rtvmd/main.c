@@ -37,6 +37,8 @@ const struct verb VERBS[] = {
      "Say everything that is wrong with a manifest, as a server would", "Manifests"},
     {"explain", verb_explain, "FIELD|annotations|--matrix [-o json]",
      "Tell what a manifest field means and whether it is used", "Manifests"},
+    {"doctor", verb_doctor, "[-o json|wide] [--host DIR]",
+     "Tell whether this machine is fit for real time, and what stands in the way", "Host"},
     {"render", verb_render, "-f FILE [NAME] [--host FILE|DIR] [--emulation auto|on|off] [--reserved-cpus LIST]",
      "Print the libvirt domain a manifest would become on this host", "Manifests"},
     {"plan", verb_plan, "-f FILE [--host FILE|DIR] [-o json|yaml|wide] [--reserved-cpus LIST]",

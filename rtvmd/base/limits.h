@@ -22,7 +22,7 @@
 #define LIMIT_HOST_NODES 128u
 #define LIMIT_PLACE_NODE_SETS 20000u /* sets of nodes tried for one placement: all of them up to 14 nodes */
 #define LIMIT_HOST_PAGE_SIZES 8u
-#define LIMIT_SYSFILE_BYTES (1u << 20)
+#define LIMIT_SYSFILE_BYTES (8u << 20) /* /proc/interrupts of a large host: some MiB */
 #define LIMIT_XML_BYTES (8u << 20) /* one answer of libvirt: about one MiB for a large host; libxml2 stops at 10 MB */
 #define LIMIT_SNAPSHOT_BYTES (16u << 20) /* a recorded host as JSON */
 #define LIMIT_KVM_PROBE_MS 100           /* CPU time of a million guest iterations: 1 ms on hardware */

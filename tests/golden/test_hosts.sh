@@ -5,7 +5,8 @@ set -u
 rtvmd=${BUILD:-build}/rtvmd
 here=tests/golden/hosts
 shared=../shared
-scratch=$(mktemp -d) || exit 1
+# Thousands of small files: in memory where there is such a place.
+scratch=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 n=0
 failed=0

@@ -136,6 +136,21 @@ static void finds_bytes_across_chunks(void)
     tree_remove(&tree);
 }
 
+static void a_long_file_is_cut_at_the_limit(void)
+{
+    struct tree tree;
+    tree_make(&tree);
+    char *big = must_calloc(LIMIT_SYSFILE_BYTES + 2, 1);
+    memset(big, 'x', LIMIT_SYSFILE_BYTES + 1);
+    tree_put(&tree, "/proc/interrupts", big);
+    struct files files = {.root = tree.root};
+    auto_text text = {0};
+    CHECK(files_read(&files, &text, "/proc/interrupts"));
+    CHECK(text.length > 0 && text.length <= LIMIT_SYSFILE_BYTES);
+    free(big);
+    tree_remove(&tree);
+}
+
 int main(void)
 {
     RUN(lists_what_it_reads_and_nothing_else);
@@ -145,5 +160,6 @@ int main(void)
     RUN(parses_masks);
     RUN(finds_fields);
     RUN(finds_bytes_across_chunks);
+    RUN(a_long_file_is_cut_at_the_limit);
     return test_end();
 }

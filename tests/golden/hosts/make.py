@@ -97,6 +97,98 @@ class Host:
             f"flags\t\t: fpu tsc msr lm vmx constant_tsc nonstop_tsc tsc_deadline_timer tsc_known_freq{flags}"
             for cpu in cpus))
 
+    def knobs(self, values):
+        for path, value in values.items():
+            self.put(path, value)
+
+    def per_cpu(self, cpus, values):
+        for cpu in cpus:
+            for path, value in values.items():
+                self.put(f"sys/devices/system/cpu/cpu{cpu}/{path}", value)
+
+    def task(self, pid, name, allowed, policy=0, priority=0, kernel=False, bound=False):
+        """A thread, in the two files of it that are read. policy: 0 other, 1 FIFO."""
+        flags = 0x00200000 * kernel + 0x04000000 * bound
+        fields = [pid, f"({name})", "S", 1, pid, pid, 0, -1, flags] + [0] * 29 + [sorted(allowed)[0], priority, policy]
+        self.put(f"proc/{pid}/task/{pid}/stat", " ".join(map(str, fields)))
+        self.put(f"proc/{pid}/task/{pid}/status", f"Name:\t{name}\nCpus_allowed_list:\t{ranges(allowed)}")
+
+    def irq(self, number, allowed, effective):
+        self.put(f"proc/irq/{number}/smp_affinity_list", ranges(allowed))
+        self.put(f"proc/irq/{number}/effective_affinity_list", ranges(effective))
+
+
+def mask(cpus):
+    return f"{sum(1 << cpu for cpu in cpus):08x}"
+
+
+def tuned(host, every, isolated):
+    """What an administrator leaves who has read every manual: all that can be read is as it should be."""
+    rest = [cpu for cpu in every if cpu not in isolated]
+    host.knobs({
+        "proc/irq/default_smp_affinity": mask(rest), "proc/swaps": "Filename Type Size Used Priority",
+        "proc/sys/kernel/hung_task_timeout_secs": 600, "proc/sys/kernel/nmi_watchdog": 0,
+        "proc/sys/kernel/numa_balancing": 0, "proc/sys/kernel/soft_watchdog": 1,
+        "proc/sys/kernel/split_lock_mitigate": 0, "proc/sys/kernel/timer_migration": 1,
+        "proc/sys/kernel/watchdog_cpumask": ranges(rest), "proc/sys/vm/compact_unevictable_allowed": 0,
+        "proc/sys/vm/compaction_proactiveness": 0, "proc/sys/vm/stat_interval": 10, "proc/sys/vm/swappiness": 10,
+        "sys/class/net/eno1/queues/rx-0/rps_cpus": mask(rest),
+        "sys/devices/virtual/workqueue/cpumask": mask(rest),
+        "sys/kernel/debug/sched/domains/cpu0/domain0/name": "MC",
+        "sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages": 0,
+        "sys/kernel/mm/ksm/run": 0, "sys/kernel/mm/transparent_hugepage/enabled": "always madvise [never]",
+        "sys/kernel/rcu_normal": 1, "sys/kernel/tracing/current_tracer": "nop",
+        "sys/module/kvm/parameters/halt_poll_ns": 0, "sys/module/kvm/parameters/nx_huge_pages": "N",
+        "sys/module/kvm/parameters/nx_huge_pages_recovery_ratio": 0, "sys/module/kvm_intel/parameters/ept": "Y",
+        "sys/fs/cgroup/vms/cpuset.cpus.partition": "isolated",
+    })
+    host.per_cpu(isolated, {
+        "power/pm_qos_resume_latency_us": "n/a", "cpufreq/scaling_governor": "performance",
+        "cpuidle/state0/latency": 0, "cpuidle/state1/latency": 133,
+    })
+    host.task(1, "systemd", rest)
+    host.task(2, "kthreadd", rest, kernel=True)
+    host.task(20, f"rcuc/{isolated[0]}", [isolated[0]], 1, 4, kernel=True, bound=True)
+    host.task(21, f"ktimers/{isolated[0]}", [isolated[0]], 1, 3, kernel=True, bound=True)
+    host.task(22, f"ksoftirqd/{isolated[0]}", [isolated[0]], 1, 2, kernel=True, bound=True)
+    host.task(30, "irq/24-nvme0q1", rest[:1], 1, 50, kernel=True)
+    host.task(900, "CPU 0/KVM", [isolated[0]], 1, 1)
+    host.irq(24, rest, rest[:1])
+
+
+def untuned(host, every):
+    """As distributions ship it, with what a desktop runs."""
+    host.knobs({
+        "proc/irq/default_smp_affinity": mask(every),
+        "proc/swaps": "Filename Type Size Used Priority\n/dev/dm-1 partition 8388604 0 -2",
+        "proc/sys/kernel/hung_task_timeout_secs": 120, "proc/sys/kernel/nmi_watchdog": 1,
+        "proc/sys/kernel/numa_balancing": 0, "proc/sys/kernel/split_lock_mitigate": 1,
+        "proc/sys/kernel/timer_migration": 1, "proc/sys/kernel/watchdog_cpumask": ranges(every),
+        "proc/sys/vm/compact_unevictable_allowed": 1, "proc/sys/vm/compaction_proactiveness": 20,
+        "proc/sys/vm/stat_interval": 1, "proc/sys/vm/swappiness": 60,
+        "sys/devices/system/cpu/intel_pstate/no_turbo": 0, "sys/devices/virtual/workqueue/cpumask": mask(every),
+        "sys/kernel/mm/ksm/run": 1, "sys/kernel/mm/transparent_hugepage/enabled": "[always] madvise never",
+        "sys/kernel/rcu_normal": 0, "sys/kernel/tracing/current_tracer": "function",
+        "sys/module/kvm/parameters/halt_poll_ns": 200000, "sys/module/kvm/parameters/nx_huge_pages": "Y",
+        "sys/module/kvm/parameters/nx_huge_pages_recovery_ratio": 60, "sys/module/kvm_intel/parameters/ept": "Y",
+        "sys/module/pcie_aspm/parameters/policy": "default performance [powersave] powersupersave",
+        "sys/fs/cgroup/broken/cpuset.cpus.partition": "isolated invalid (Cpu list in cpuset.cpus not exclusive)",
+        "etc/tuned/active_profile": "balanced",
+    })
+    host.per_cpu(every, {
+        "power/pm_qos_resume_latency_us": 0, "power/energy_perf_bias": 6, "cpufreq/scaling_governor": "powersave",
+        "cpufreq/energy_performance_preference": "balance_performance", "cpufreq/scaling_min_freq": 800000,
+        "cpufreq/scaling_max_freq": 4700000, "thermal_throttle/core_throttle_count": 17,
+        "cpuidle/state0/name": "POLL", "cpuidle/state0/latency": 0, "cpuidle/state0/disable": 0,
+        "cpuidle/state1/name": "C10", "cpuidle/state1/latency": 890, "cpuidle/state1/disable": 0,
+    })
+    for pid, name in ((1, "systemd"), (700, "irqbalance"), (701, "tuned"), (702, "thermald"), (703, "gnome-shell")):
+        host.task(pid, name, every)
+    host.task(2, "kthreadd", every, kernel=True)
+    host.task(30, "kvm-nx-lpage-re", every, 1, 1, kernel=True)
+    host.task(710, "jackd", every, 1, 70)
+    host.irq(24, every, every[-1:])
+
 
 def isolation(cpus):
     listed = ranges(cpus)
@@ -111,6 +203,7 @@ def two_node_smt():
     every = host.cpus(nodes, isolated)
     host.memory(nodes, 64, {2048: (1024, 1024), GIB: (16, 16)})
     host.kernel("6.1.0-18-rt-amd64", every, True, -1, False, isolation(isolated))
+    tuned(host, every, isolated)
 
 
 def two_node_nosmt():
@@ -142,6 +235,17 @@ def one_node_2cpu():
     host.kernel("6.12.9-amd64", every, False, -1, True, "")
 
 
+def virtual_machine():
+    """A tuned guest: whatever is right in it says nothing about the hardware."""
+    host = Host("virtual-machine")
+    nodes = [[[cpu] for cpu in range(4)]]
+    isolated = [2, 3]
+    every = host.cpus(nodes, isolated)
+    host.memory(nodes, 8, {2048: (0,), GIB: (4,)})
+    host.kernel("6.1.0-18-rt-amd64", every, True, -1, False, isolation(isolated), flags=" hypervisor")
+    tuned(host, every, isolated)
+
+
 def laptop():
     """As it came: four cores with neighbouring siblings, nothing tuned, no huge pages."""
     host = Host("laptop")
@@ -149,6 +253,7 @@ def laptop():
     every = host.cpus(nodes)
     host.memory(nodes, 16, {2048: (0,)})
     host.kernel("6.12.9-amd64", every, False, 950000, True, "quiet")
+    untuned(host, every)
 
 
 def hybrid():
@@ -162,5 +267,5 @@ def hybrid():
     host.put("sys/devices/cpu_atom/cpus", "4-7")
 
 
-for write in two_node_smt, two_node_nosmt, one_node_8cpu, one_node_2cpu, laptop, hybrid:
+for write in two_node_smt, two_node_nosmt, one_node_8cpu, one_node_2cpu, laptop, hybrid, virtual_machine:
     write()

@@ -1,0 +1,116 @@
+/* Fields of /proc/PID/task/TID/stat and status: man 5 proc. The command in stat may hold blanks and brackets, so it
+ * ends at the last ')'. */
+#include "runtime/tune/tasks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLAG_KERNEL_THREAD = 0x00200000, FLAG_NO_SETAFFINITY = 0x04000000 };
+
+/* The fields after the command, counted as man 5 proc counts them: state is 3. */
+enum { FIELD_FLAGS = 9, FIELD_CPU = 39, FIELD_PRIORITY = 40, FIELD_POLICY = 41 };
+
+static bool parse_stat(const char *text, struct task *task)
+{
+    const char *open = strchr(text, '(');
+    const char *close = strrchr(text, ')');
+    if (!open || !close || close < open)
+        return false;
+    snprintf(task->name, sizeof task->name, "%.*s", (int)(close - open - 1), open + 1);
+    const char *p = close + 1;
+    int field = 3;
+    for (; field <= FIELD_POLICY; field++) {
+        p += strspn(p, " ");
+        if (*p == '\0')
+            return false;
+        unsigned long value = strtoul(p, NULL, 10);
+        if (field == FIELD_FLAGS) {
+            task->kernel = value & FLAG_KERNEL_THREAD;
+            task->bound = value & FLAG_NO_SETAFFINITY;
+        } else if (field == FIELD_CPU) {
+            task->last_cpu = (int)value;
+        } else if (field == FIELD_PRIORITY) {
+            task->priority = (int)value;
+        } else if (field == FIELD_POLICY) {
+            task->policy = (int)value;
+        }
+        p += strcspn(p, " ");
+    }
+    return true;
+}
+
+struct scan {
+    const struct files *files;
+    struct task_list *list;
+    int pid;
+};
+
+static void read_task(const char *name, void *arg)
+{
+    const struct scan *scan = arg;
+    uint64_t tid;
+    auto_text stat = {0};
+    auto_text status = {0};
+    struct task task = {.pid = scan->pid};
+    static const char ALLOWED[] = "Cpus_allowed_list:";
+    if (!text_to_u64(name, &tid) || tid > INT32_MAX)
+        return;
+    task.tid = (int)tid;
+    /* Threads come and go while we look: one that is gone is skipped. */
+    if (!files_read(scan->files, &stat, "/proc/%d/task/%d/stat", task.pid, task.tid) ||
+        !files_read(scan->files, &status, "/proc/%d/task/%d/status", task.pid, task.tid) ||
+        !parse_stat(text_cstr(&stat), &task))
+        return;
+    const char *at = strstr(text_cstr(&status), ALLOWED);
+    struct error err;
+    auto_free char *list = at ? must_strndup(at + strlen(ALLOWED), strcspn(at + strlen(ALLOWED), "\n")) : NULL;
+    if (!list || cpuset_parse(list, &task.allowed, &err) < 0)
+        return;
+    if (scan->list->count == scan->list->capacity) {
+        scan->list->capacity = scan->list->capacity ? scan->list->capacity * 2 : 256;
+        scan->list->at = must_realloc(scan->list->at, scan->list->capacity, sizeof task);
+    }
+    scan->list->at[scan->list->count++] = task;
+}
+
+static void read_process(const char *name, void *arg)
+{
+    struct scan *scan = arg;
+    uint64_t pid;
+    if (!text_to_u64(name, &pid) || pid > INT32_MAX)
+        return;
+    scan->pid = (int)pid;
+    files_each(scan->files, read_task, scan, "/proc/%d/task/", scan->pid);
+}
+
+static int by_tid(const void *a, const void *b)
+{
+    const struct task *x = a;
+    const struct task *y = b;
+    return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+void tasks_read(const struct files *files, struct task_list *ret_list)
+{
+    *ret_list = (struct task_list){0};
+    struct scan scan = {.files = files, .list = ret_list};
+    files_each(files, read_process, &scan, "/proc/");
+    ret_list->known = ret_list->count > 0;
+    if (ret_list->count)
+        qsort(ret_list->at, ret_list->count, sizeof *ret_list->at, by_tid);
+}
+
+void tasks_finish(struct task_list *list)
+{
+    free(list->at);
+    *list = (struct task_list){0};
+}
+
+const struct task *tasks_named(const struct task_list *list, const char *prefix)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (text_starts_with(list->at[i].name, prefix))
+            return &list->at[i];
+    return NULL;
+}
