@@ -37,6 +37,19 @@ static void keep_status(json_t *object, const json_t *before)
         json_object_del(object, "status");
 }
 
+/* On its way out is on its way out. */
+static void keep_deletion(json_t *object, const json_t *before)
+{
+    static const char *const KEYS[] = {"metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds"};
+    for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++) {
+        json_t *value = json_at(before, KEYS[i]);
+        if (value)
+            json_put_at(object, KEYS[i], json_deep_copy(value));
+        else
+            json_drop_at(object, KEYS[i]);
+    }
+}
+
 static void admit_vmi(struct runtime *runtime, json_t *vmi, const json_t *before, struct findings *findings)
 {
     check_labels(vmi, before, findings);
@@ -67,6 +80,7 @@ int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *b
     bool is_vm = strcmp(kind, "VirtualMachine") == 0;
     if (!is_vm && strcmp(kind, "VirtualMachineInstance") != 0)
         return 0;
+    keep_deletion(object, before);
     /* Finalizers must be able to come off an object on its way out, whatever we think of its spec today. */
     if (before && object_is_deleting(before)) {
         keep_status(object, before);

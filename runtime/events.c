@@ -59,10 +59,12 @@ void events_load(struct runtime *runtime)
     size_t i;
     json_t *event;
     json_array_foreach(events, i, event)
+    {
         remember(runtime,
                  hash_event(json_text_at(event, "involvedObject.uid", ""), json_text_at(event, "type", ""),
                             json_text_at(event, "reason", ""), json_text_at(event, "message", "")),
                  event);
+    }
 }
 
 void events_forget(struct runtime *runtime, const json_t *event)

@@ -178,7 +178,7 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
 }
 
 /* ---- results */
-static void record_drift(struct runtime *runtime, const json_t *vmi, const struct work *work)
+static void record_drift(struct runtime *runtime, const json_t *vmi, const json_t *before, const struct work *work)
 {
     /* Helper threads of the kernel are put in place by every start; after it, a repair is news. */
     bool still = work->proof && !json_bool_at(work->proof, "ok", true);
@@ -186,7 +186,11 @@ static void record_drift(struct runtime *runtime, const json_t *vmi, const struc
     if (!work->drift || (!still && !was_running))
         return;
     auto_text what = {0};
+    auto_text known = {0};
     vmi_describe_drift(still ? work->proof : work->drift, &what);
+    vmi_describe_drift(before, &known);
+    if (still && strcmp(text_cstr(&what), text_cstr(&known)) == 0)
+        return; /* said before: not every minute again */
     event_record(runtime, vmi, "Warning", "Drift", "%s%s", still ? "" : "put back in place: ", text_cstr(&what));
 }
 
@@ -196,7 +200,7 @@ static void take_proof(struct runtime *runtime, struct machine *machine, const j
     machine->proved_s = runtime_now_s(runtime);
     if (!work->proof)
         return;
-    record_drift(runtime, vmi, work);
+    record_drift(runtime, vmi, machine->proof, work);
     json_decref(machine->proof);
     machine->proof = take(work->proof);
     machine->repaired = vmi_status_phase(vmi) == VMI_RUNNING ? work->repaired : 0;

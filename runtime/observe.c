@@ -68,6 +68,7 @@ static void collect_stale(const struct store_claim *claim, void *arg)
 static void apply(struct runtime *runtime, struct look *look)
 {
     qsort(look->domain, look->count, sizeof *look->domain, by_identity);
+    bool was_connected = runtime->is_connected;
     runtime->is_connected = true;
     runtime->look_failures = 0;
     runtime->looked_at = look->begun_at;
@@ -80,6 +81,8 @@ static void apply(struct runtime *runtime, struct look *look)
         strncpy(key.identity.name, machine->name, sizeof key.identity.name - 1);
         see(runtime, machine, look->count ? bsearch(&key, look->domain, look->count, sizeof key, by_identity) : NULL,
             look->begun_at);
+        if (!was_connected)
+            machine_queue(runtime, machine);
     }
     if (!runtime->has_swept)
         store_claim_each(runtime->store, collect_stale, runtime);

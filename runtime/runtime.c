@@ -137,8 +137,10 @@ static void queue_stored(struct runtime *runtime, const char *kind)
     size_t i;
     json_t *object;
     json_array_foreach(list, i, object)
+    {
         machine_queue(runtime, machine_get(runtime, json_text_at(object, "metadata.namespace", ""),
                                            json_text_at(object, "metadata.name", "")));
+    }
 }
 
 void runtime_start(struct runtime *runtime)

@@ -59,7 +59,10 @@ static void write_conditions(json_t *vm, const struct vm_report *r)
         if (!is_own_condition(type) && !(r->vmi && condition_get(r->vmi, type)))
             condition_drop(vm, type);
     }
-    json_array_foreach(json_at(r->vmi, "status.conditions"), i, condition) mirror(vm, condition, r->now_s);
+    json_array_foreach(json_at(r->vmi, "status.conditions"), i, condition)
+    {
+        mirror(vm, condition, r->now_s);
+    }
     if (!r->vmi || !condition_get(r->vmi, "Ready"))
         condition_set(vm, "Ready", "False", r->vmi ? "GuestNotRunning" : "VMINotExists",
                       r->vmi ? "Guest VM is not reported as running" : "VMI does not exist", r->now_s);

@@ -63,6 +63,10 @@ static void plan(struct runtime *runtime, struct machine *machine, json_t *vmi, 
                      machine->name);
         return;
     }
+    /* What was kept for it is not enough any more (its template was changed): let others have it meanwhile. */
+    enum domain_state domain = machine_domain_state(machine);
+    if (plan_is_claimed(runtime, machine) && (domain == DOMAIN_ABSENT || domain == DOMAIN_OFF))
+        plan_release(runtime, machine);
     report->phase = VMI_SCHEDULING;
     report->refusal = text_cstr(refusal);
     if (strcmp(json_text_at(condition_get(vmi, "PodScheduled"), "message", ""), report->refusal) != 0)

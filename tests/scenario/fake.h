@@ -24,6 +24,8 @@ bool fake_died(void);
 void fake_revive(void);
 /* false when a fault is due: *err is filled then. */
 bool fake_call(const char *function, struct error *err);
+unsigned fake_faults_pending(void);
+void fake_faults_end(void);
 unsigned fake_calls(void); /* since fake_reset() */
 
 /* The hypervisor. */

@@ -29,6 +29,20 @@ void fake_faults_reset(void)
     call_count = 0;
 }
 
+unsigned fake_faults_pending(void)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(fault); i++)
+        count += fault[i].times > 0;
+    return count;
+}
+
+void fake_faults_end(void)
+{
+    memset(fault, 0, sizeof fault);
+    calls_to_live = 0;
+}
+
 unsigned fake_calls(void)
 {
     return call_count;
