@@ -9,6 +9,7 @@
 #include "api/discovery.h"
 #include "api/read.h"
 #include "api/subresource.h"
+#include "api/tunnel.h"
 #include "api/watch.h"
 #include "api/write.h"
 #include "rtvmd/base/log.h"
@@ -120,7 +121,7 @@ static int handle_resource(struct call *call, struct error *err)
     struct target *t = &call->target;
     if (target_parse(http_path(call->http), t, err) < 0)
         return -1;
-    if (t->subresources_group)
+    if (t->subresources_group || subresource_is_own(t))
         return subresource_handle(call, err);
     enum http_method method = http_method(call->http) == HTTP_HEAD ? HTTP_GET : http_method(call->http);
     if (check_sub(t, method, err) < 0 ||
@@ -192,6 +193,7 @@ struct api *api_new(struct loop *loop, struct store *store, struct runtime *runt
     make_default_namespace(store);
     api->http = http_server_new(loop, request_came, api);
     api->watches = watches_new(api);
+    api->tunnels = tunnels_new(api);
     collect_start(api);
     return api;
 }
@@ -201,6 +203,7 @@ void api_free(struct api *api)
     if (!api)
         return;
     collect_stop(api);
+    tunnels_free(api->tunnels);
     watches_free(api->watches);
     http_server_free(api->http);
     free(api);

@@ -8,6 +8,7 @@
 #include "api/target.h"
 
 struct watches;
+struct tunnels;
 
 struct api {
     struct loop *loop;
@@ -15,6 +16,7 @@ struct api {
     struct runtime *runtime;
     struct http_server *http;
     struct watches *watches;
+    struct tunnels *tunnels;
     struct store_watch *collector; /* follows deletions: see collect.c */
 };
 

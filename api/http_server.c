@@ -298,7 +298,7 @@ int http_listen_unix(struct http_server *server, const char *path, unsigned mode
 int http_listen_fd(struct http_server *server, int fd, struct error *err)
 {
     auto_close int owned = fd;
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
         return fail_errno(err, "the socket handed over");

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "api/digest.h"
+
 /* ---- metadata */
 
 enum shape { TEXT, TEXT_MAP, TEXT_LIST, OWNER_LIST };
@@ -118,19 +120,6 @@ void prepare_generate_name(json_t *object)
 
 /* ---- kinds with a word of their own */
 
-static void text_to_base64(const char *bytes, size_t length, struct text *out)
-{
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < length; i += 3) {
-        size_t n = length - i < 3 ? length - i : 3;
-        unsigned long group = 0;
-        for (size_t k = 0; k < 3; k++)
-            group = group << 8 | (k < n ? (unsigned char)bytes[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            text_append_n(out, k <= n ? &DIGITS[group >> (18 - 6 * k) & 63] : "=", 1);
-    }
-}
-
 static int secret_prepare(json_t *secret, struct error *err)
 {
     const char *key;
@@ -140,7 +129,7 @@ static int secret_prepare(json_t *secret, struct error *err)
         if (!json_is_string(value))
             return fail(err, ERROR_BAD_REQUEST, "stringData.%s: must be a string", key);
         auto_text encoded = {0};
-        text_to_base64(json_string_value(value), json_string_length(value), &encoded);
+        base64_write(json_string_value(value), json_string_length(value), &encoded);
         if (!json_is_object(json_object_get(secret, "data")))
             json_object_set_new(secret, "data", json_object());
         json_object_set_new(json_object_get(secret, "data"), key, json_string(text_cstr(&encoded)));

@@ -4,15 +4,22 @@
 #include <string.h>
 
 #include "api/access.h"
+#include "api/device.h"
 #include "api/read.h"
 #include "api/source.h"
 
 static const struct subresource *find(const struct target *t)
 {
     for (const struct subresource *s = SUBRESOURCES; s < SUBRESOURCES + SUBRESOURCE_COUNT; s++)
-        if (strcmp(s->name, t->sub) == 0 && strcmp(s->plural, t->resource->plural) == 0)
+        if (strcmp(s->name, t->sub) == 0 && strcmp(s->plural, t->resource->plural) == 0 &&
+            strcmp(s->group, t->subresources_group ? SUBRESOURCE_GROUP : t->resource->group) == 0)
             return s;
     return NULL;
+}
+
+bool subresource_is_own(const struct target *t)
+{
+    return t->has_name && t->sub[0] && find(t) != NULL;
 }
 
 static void acted(const struct error *failure, void *arg)
@@ -35,7 +42,7 @@ static int act(struct call *call, struct error *err)
     return 0;
 }
 
-static void guest_answered(json_t *result, const struct error *failure, void *arg)
+static void answered(json_t *result, const struct error *failure, void *arg)
 {
     struct call *call = arg;
     if (failure)
@@ -48,7 +55,18 @@ static int ask_guest(struct call *call, struct error *err)
 {
     (void)err;
     const struct target *t = &call->target;
-    runtime_guest(call->api->runtime, t->namespace_, t->name, t->sub, guest_answered, call);
+    runtime_guest(call->api->runtime, t->namespace_, t->name, t->sub, answered, call);
+    return 0;
+}
+
+/* Plan against actual, now. Putting threads back is a change: only when asked for. */
+static int verify(struct call *call, struct error *err)
+{
+    const struct target *t = &call->target;
+    bool repair = call_flag(call, "repair");
+    if (repair && access_check(call, "update", err) < 0)
+        return -1;
+    runtime_verify(call->api->runtime, t->namespace_, t->name, repair, answered, call);
     return 0;
 }
 
@@ -92,19 +110,24 @@ int subresource_expand(struct call *call, struct error *err)
 
 /* Ordered by plural. */
 const struct subresource SUBRESOURCES[] = {
-    {VM, "start", HTTP_PUT, act, 202, RUNTIME_VM_START},
-    {VM, "stop", HTTP_PUT, act, 202, RUNTIME_VM_STOP},
-    {VM, "restart", HTTP_PUT, act, 202, RUNTIME_VM_RESTART},
-    {VM, "expand-spec", HTTP_GET, expand_stored, 200, 0},
-    {VMI, "pause", HTTP_PUT, act, 200, RUNTIME_VMI_PAUSE},
-    {VMI, "unpause", HTTP_PUT, act, 200, RUNTIME_VMI_UNPAUSE},
-    {VMI, "softreboot", HTTP_PUT, act, 200, RUNTIME_VMI_SOFTREBOOT},
-    {VMI, "reset", HTTP_PUT, act, 200, RUNTIME_VMI_RESET},
-    {VMI, "freeze", HTTP_PUT, act, 200, RUNTIME_VMI_FREEZE},
-    {VMI, "unfreeze", HTTP_PUT, act, 200, RUNTIME_VMI_UNFREEZE},
-    {VMI, "guestosinfo", HTTP_GET, ask_guest, 200, 0},
-    {VMI, "userlist", HTTP_GET, ask_guest, 200, 0},
-    {VMI, "filesystemlist", HTTP_GET, ask_guest, 200, 0},
+    {SUBRESOURCE_GROUP, VM, "start", HTTP_PUT, act, 202, RUNTIME_VM_START},
+    {SUBRESOURCE_GROUP, VM, "stop", HTTP_PUT, act, 202, RUNTIME_VM_STOP},
+    {SUBRESOURCE_GROUP, VM, "restart", HTTP_PUT, act, 202, RUNTIME_VM_RESTART},
+    {SUBRESOURCE_GROUP, VM, "expand-spec", HTTP_GET, expand_stored, 200, 0},
+    {SUBRESOURCE_GROUP, VM, "portforward", HTTP_GET, device_port, 101, 0},
+    {SUBRESOURCE_GROUP, VMI, "pause", HTTP_PUT, act, 200, RUNTIME_VMI_PAUSE},
+    {SUBRESOURCE_GROUP, VMI, "unpause", HTTP_PUT, act, 200, RUNTIME_VMI_UNPAUSE},
+    {SUBRESOURCE_GROUP, VMI, "softreboot", HTTP_PUT, act, 200, RUNTIME_VMI_SOFTREBOOT},
+    {SUBRESOURCE_GROUP, VMI, "reset", HTTP_PUT, act, 200, RUNTIME_VMI_RESET},
+    {SUBRESOURCE_GROUP, VMI, "freeze", HTTP_PUT, act, 200, RUNTIME_VMI_FREEZE},
+    {SUBRESOURCE_GROUP, VMI, "unfreeze", HTTP_PUT, act, 200, RUNTIME_VMI_UNFREEZE},
+    {SUBRESOURCE_GROUP, VMI, "console", HTTP_GET, device_console, 101, 0},
+    {SUBRESOURCE_GROUP, VMI, "vnc", HTTP_GET, device_vnc, 101, 0},
+    {SUBRESOURCE_GROUP, VMI, "portforward", HTTP_GET, device_port, 101, 0},
+    {SUBRESOURCE_GROUP, VMI, "guestosinfo", HTTP_GET, ask_guest, 200, 0},
+    {SUBRESOURCE_GROUP, VMI, "userlist", HTTP_GET, ask_guest, 200, 0},
+    {SUBRESOURCE_GROUP, VMI, "filesystemlist", HTTP_GET, ask_guest, 200, 0},
+    {"rtvmd.io", "placements", "verify", HTTP_GET | HTTP_POST, verify, 200, 0},
 };
 const size_t SUBRESOURCE_COUNT = ARRAY_SIZE(SUBRESOURCES);
 
@@ -112,11 +135,12 @@ int subresource_handle(struct call *call, struct error *err)
 {
     const struct target *t = &call->target;
     const struct subresource *s = t->has_name ? find(t) : NULL;
-    if (!s)
+    bool takes_more = s && strcmp(s->name, "portforward") == 0;
+    if (!s || (t->rest[0][0] && !takes_more))
         return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
     if (!(s->methods & http_method(call->http)))
         return fail(err, ERROR_METHOD_NOT_ALLOWED, "%s does not take %s", t->sub, http_method_text(call->http));
-    bool reads = s->methods == HTTP_GET;
+    bool reads = http_method(call->http) == HTTP_GET;
     if (access_check(call, reads ? "get" : "update", err) < 0)
         return -1;
     return s->handle(call, err);

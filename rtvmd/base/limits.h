@@ -58,8 +58,14 @@
 #define LIMIT_WARNINGS 32u            /* Warning headers of one answer */
 #define LIMIT_LIST_PAGE 1000000u      /* `limit` of a list, so that a continue token stays a number */
 #define LIMIT_WATCHES 4096u
-#define LIMIT_WATCH_S 86400u       /* the longest timeoutSeconds */
-#define LIMIT_WATCH_BOOKMARK_S 60u /* between two bookmarks */
+#define LIMIT_WATCH_S 86400u            /* the longest timeoutSeconds */
+#define LIMIT_WATCH_BOOKMARK_S 60u      /* between two bookmarks */
+#define LIMIT_TUNNELS 256u              /* consoles, screens and forwarded ports open at once */
+#define LIMIT_TUNNEL_BYTES (256u << 10) /* on the way to one side before the other one has to wait */
+#define LIMIT_TUNNEL_PING_S 30u
+#define LIMIT_TUNNEL_PINGS 2u /* unanswered ones before a client counts as gone */
+#define LIMIT_TUNNEL_END_S 10 /* to deliver what is on its way when one side is gone */
+#define LIMIT_DIAL_S 10
 #define LIMIT_GENERATED_NAME_TRIES 8u
 #define LIMIT_FIELD_MANAGERS 40u /* entries of metadata.managedFields; the oldest go */
 

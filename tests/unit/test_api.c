@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "../../api/api.c"
+#include "api/frames.h"
 #include "rtvmd/base/file.h"
 #include "tests/test.h"
 #include "tests/unit/fake_runtime.h"
@@ -24,9 +25,10 @@ static int dial(void)
 }
 
 /* Turns the loop until the text was heard or the other end closed. */
+static struct text heard;
+
 static const char *hear(int fd, const char *until)
 {
-    static struct text heard;
     text_clear(&heard);
     uint64_t end = now_monotonic_ms() + 3000;
     while (now_monotonic_ms() < end) {
@@ -39,7 +41,7 @@ static const char *hear(int fd, const char *until)
             text_append_n(&heard, chunk, (size_t)n);
         else
             usleep(100);
-        if (until && strstr(text_cstr(&heard), until))
+        if (until && memmem(text_cstr(&heard), heard.length, until, strlen(until)))
             break;
     }
     return text_cstr(&heard);
@@ -64,11 +66,11 @@ static json_t *ask_with(const char *method, const char *target, const char *head
     static json_t *answer;
     int fd = dial();
     send_request(fd, method, target, headers, body);
-    const char *heard = hear(fd, NULL);
+    const char *bytes = hear(fd, NULL);
     close(fd);
-    status = strlen(heard) > 12 ? (int)strtol(heard + 9, NULL, 10) : 0;
-    const char *end = strstr(heard, "\r\n\r\n");
-    snprintf(answer_head, sizeof answer_head, "%.*s", end ? (int)(end - heard) : 0, heard);
+    status = strlen(bytes) > 12 ? (int)strtol(bytes + 9, NULL, 10) : 0;
+    const char *end = strstr(bytes, "\r\n\r\n");
+    snprintf(answer_head, sizeof answer_head, "%.*s", end ? (int)(end - bytes) : 0, bytes);
     json_decref(answer);
     struct error err;
     answer = end && end[4] ? json_from_text(end + 4, strlen(end + 4), &err) : NULL;
@@ -452,10 +454,10 @@ static void watches_follow(void)
     close(fd);
     fd = dial();
     send_request(fd, "GET", since, "", ""); /* told what came after, then ends in time */
-    const char *heard = hear(fd, NULL);
-    CHECK(strstr(heard, "\"type\":\"DELETED\"") != NULL);
-    CHECK(strstr(heard, "ADDED") == NULL);
-    CHECK(strstr(heard, "0\r\n\r\n") != NULL);
+    const char *answer = hear(fd, NULL);
+    CHECK(strstr(answer, "\"type\":\"DELETED\"") != NULL);
+    CHECK(strstr(answer, "ADDED") == NULL);
+    CHECK(strstr(answer, "0\r\n\r\n") != NULL);
     CHECK_INT(watches_count(api->watches), 0);
     close(fd);
 }
@@ -476,12 +478,12 @@ static void watches_filter(void)
     close(fd);
 
     fd = dial();
-    send_request(fd, "GET", "/api/v1/nodes?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&timeoutSeconds=1",
+    send_request(fd, "GET", "/api/v1/nodes?watch=true&allowWatchBookmarks=true&sendInitialEvents=true",
                  "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n", "");
-    const char *heard = hear(fd, NULL);
-    CHECK(strstr(heard, "\"Ready\"") != NULL);
-    CHECK(strstr(heard, "BOOKMARK") != NULL);
-    CHECK(strstr(heard, "k8s.io/initial-events-end") != NULL);
+    const char *answer = hear(fd, "initial-events-end");
+    CHECK(strstr(answer, "\"Ready\"") != NULL);
+    CHECK(strstr(answer, "BOOKMARK") != NULL);
+    CHECK(strstr(answer, "k8s.io/initial-events-end") != NULL);
     close(fd);
 }
 
@@ -498,10 +500,158 @@ static void old_versions_are_gone(void)
     ask("GET", MAPS "/busy", "");
     int fd = dial();
     send_request(fd, "GET", MAPS "?watch=true&resourceVersion=2", "", "");
-    const char *heard = hear(fd, NULL);
-    CHECK(strstr(heard, "\"type\":\"ERROR\"") != NULL);
-    CHECK(strstr(heard, "\"code\":410") != NULL);
+    const char *answer = hear(fd, NULL);
+    CHECK(strstr(answer, "\"type\":\"ERROR\"") != NULL);
+    CHECK(strstr(answer, "\"code\":410") != NULL);
     close(fd);
+}
+
+/* ---- web sockets: the test plays the device, too */
+
+#define CONSOLE "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/x/console"
+static int device_listener = -1;
+
+static int device_accept(void)
+{
+    int fd = -1;
+    for (int i = 0; i < 1000 && fd < 0; i++) {
+        loop_run_once(loop, false);
+        fd = accept4(device_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            usleep(1000);
+    }
+    return fd;
+}
+
+static int upgrade(const char *target)
+{
+    int fd = dial();
+    auto_free char *request = must_format(
+        "GET %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+        "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: plain.kubevirt.io\r\n\r\n",
+        target);
+    CHECK(write(fd, request, strlen(request)) == (ssize_t)strlen(request));
+    return fd;
+}
+
+static void say_frame(int fd, enum frame_kind kind, const char *bytes)
+{
+    auto_text frame = {0};
+    if (kind == FRAME_CLOSE)
+        frame_write_close(true, 1000, &frame);
+    else
+        frame_write(kind, true, bytes, strlen(bytes), &frame);
+    CHECK(write(fd, frame.data, frame.length) == (ssize_t)frame.length);
+}
+
+static void turn(unsigned ms)
+{
+    uint64_t end = now_monotonic_ms() + ms;
+    do {
+        loop_run_once(loop, false);
+        usleep(200);
+    } while (now_monotonic_ms() < end);
+}
+
+static void consoles_carry_bytes(void)
+{
+    asked.socket = NULL;
+    const json_t *a = ask("GET", CONSOLE, "");
+    CHECK_INT(status, 400);
+    CHECK_TEXT(says(a, "message"), "VMI is not running");
+    static char device[80];
+    snprintf(device, sizeof device, "%s/serial0", folder);
+    asked.socket = device;
+    a = ask("GET", CONSOLE, "");
+    CHECK_INT(status, 400);
+    CHECK(strstr(says(a, "message"), "web socket") != NULL);
+    int fd = upgrade(CONSOLE); /* nobody listens there */
+    CHECK(strstr(hear(fd, "}"), "HTTP/1.1 500 ") != NULL);
+    close(fd);
+
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", device);
+    device_listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    CHECK_INT(bind(device_listener, (struct sockaddr *)&address, sizeof address), 0);
+    CHECK_INT(listen(device_listener, 8), 0);
+    fd = upgrade(CONSOLE);
+    int guest = device_accept();
+    const char *answer = hear(fd, "\r\n\r\n");
+    CHECK(strstr(answer, "HTTP/1.1 101 ") == answer);
+    CHECK(strstr(answer, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") != NULL);
+    CHECK(strstr(answer, "Sec-WebSocket-Protocol: plain.kubevirt.io\r\n") != NULL);
+    say_frame(fd, FRAME_DATA, "login");
+    CHECK_TEXT(hear(guest, "login"), "login");
+    CHECK(write(guest, "hello", 5) == 5);
+    CHECK_TEXT(hear(fd, "hello"), "\x82\x05hello");
+    say_frame(fd, FRAME_PING, "p");
+    CHECK_TEXT(hear(fd, "p"), "\x8a\x01p");
+
+    int second = upgrade(CONSOLE); /* ends the first one, without a word */
+    int guest2 = device_accept();
+    hear(second, "\r\n\r\n");
+    CHECK_TEXT(hear(fd, NULL), "");
+    close(fd);
+    close(guest);
+    ask("GET", CONSOLE "?preserveSession=true", "");
+    CHECK_INT(status, 503);
+    CHECK(write(guest2, "last", 4) == 4);
+    close(guest2);
+    CHECK_TEXT(hear(second, "\xe8"), "\x82\x04last\x88\x02\x03\xe8"); /* 1000: a normal end */
+    close(second);
+    turn(5);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+}
+
+static void what_a_leaving_client_said_is_delivered(void)
+{
+    int fd = upgrade(CONSOLE);
+    int guest = device_accept();
+    hear(fd, "\r\n\r\n");
+    say_frame(fd, FRAME_DATA, "echo done\n");
+    say_frame(fd, FRAME_CLOSE, "");
+    CHECK_TEXT(hear(fd, NULL), "\x88\x02\x03\xe8");
+    CHECK_TEXT(hear(guest, NULL), "echo done\n");
+    close(fd);
+    close(guest);
+    turn(5);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+    CHECK_INT(http_connection_count(api->http), 0);
+}
+
+static void a_slow_reader_stops_the_guest(void)
+{
+    int fd = upgrade(CONSOLE);
+    int guest = device_accept();
+    hear(fd, "\r\n\r\n");
+    char block[4096];
+    memset(block, 'x', sizeof block);
+    size_t sent = 0, idle = 0;
+    while (idle < 50 && sent < 64u << 20) {
+        ssize_t n = write(guest, block, sizeof block);
+        idle = n < 0 ? idle + 1 : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        loop_run_once(loop, false);
+    }
+    CHECK(sent < 8u << 20); /* socket buffers and LIMIT_TUNNEL_BYTES, not everything */
+    close(guest);
+    hear(fd, "\x88\x02\x03\xe8");
+    size_t count = 0;
+    for (size_t i = 0; i < heard.length; i++)
+        count += heard.data[i] == 'x';
+    CHECK_INT(count, sent); /* nothing is lost */
+    close(fd);
+    turn(5);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+}
+
+static void placements_are_proven(void)
+{
+    const json_t *a = ask("GET", "/apis/rtvmd.io/v1alpha1/namespaces/default/placements/x/verify?repair=true", "");
+    CHECK_INT(status, 200);
+    CHECK(json_bool_at(a, "repair", false));
+    ask("GET", "/apis/rtvmd.io/v1alpha1/namespaces/default/placements/x", "");
+    CHECK_INT(status, 404);
 }
 
 int main(void)
@@ -536,6 +686,11 @@ int main(void)
     RUN(watches_follow);
     RUN(watches_filter);
     RUN(old_versions_are_gone);
+    RUN(consoles_carry_bytes);
+    RUN(what_a_leaving_client_said_is_delivered);
+    RUN(a_slow_reader_stops_the_guest);
+    RUN(placements_are_proven);
+    close(device_listener);
     api_free(api);
     store_close(store);
     loop_free(loop);

@@ -1,0 +1,20 @@
+/* api/tunnel: bytes both ways between a web socket and a socket of a VM (console, VNC, a port of the guest). A side
+ * that does not read stops the other one; nothing is dropped. */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "api/call.h"
+
+struct tunnels;
+
+struct tunnels *tunnels_new(struct api *api);
+void tunnels_free(struct tunnels *tunnels);
+size_t tunnels_count(const struct tunnels *tunnels);
+
+/* Dials, then upgrades the call and lets bytes flow; a dial that fails is answered with 500. Takes over the call when
+ * it returns 0; -1 when the request asks for no web socket. key (may be NULL) names what can be used by one client
+ * only: whoever uses it now is cut off first. */
+int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t length, const char *key,
+                 struct error *err);
+bool tunnel_is_used(const struct tunnels *tunnels, const char *key);
