@@ -92,7 +92,7 @@ static void check_hugetlbfs(const struct check_input *in, struct decision *decis
 {
     const struct host *host = in->host;
     struct bytes_text size;
-    if (!in->demand->page_bytes || host->hugetlbfs_count == 0)
+    if (!in->demand->page_bytes || !host->mounts_known)
         return;
     for (unsigned i = 0; i < host->hugetlbfs_count; i++)
         if (host->hugetlbfs_size_bytes[i] == in->demand->page_bytes)
@@ -100,9 +100,9 @@ static void check_hugetlbfs(const struct check_input *in, struct decision *decis
     bytes_format(in->demand->page_bytes, &size);
     verdict_reason(
         decision, "HugetlbfsNotMounted", -1,
-        "no hugetlbfs with %s pages is mounted: mount -t hugetlbfs -o pagesize=%s none /dev/hugepages%s, then "
+        "no hugetlbfs with %s pages is mounted: mount -t hugetlbfs -o pagesize=%lluK none /dev/hugepages%s, then "
         "restart libvirtd",
-        size.text, size.text, size.text);
+        size.text, (unsigned long long)in->demand->page_bytes / 1024, size.text);
 }
 
 static void (*const CHECKS[])(const struct check_input *in, struct decision *decision) = {
