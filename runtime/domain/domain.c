@@ -52,7 +52,7 @@ static const struct row ROWS[] = {
     {"serial_console log_serial_console", "domain/devices", domain_write_serial},
     {"", "domain/devices", domain_write_agent},
     {"inputs", "domain/devices", domain_write_inputs},
-    {"tpm", "domain/devices", domain_write_tpm},
+    {"tpm tpm_persistent", "domain/devices", domain_write_tpm},
     {"graphics video_model", "domain/devices", domain_write_graphics},
     {"sound", "domain/devices", domain_write_sound},
     {"watchdog", "domain/devices", domain_write_watchdog},

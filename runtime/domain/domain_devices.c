@@ -102,7 +102,8 @@ void domain_write_tpm(struct domain_build *b)
         return;
     xml_open(b->xml, "tpm");
     xml_attribute(b->xml, "model", build_is_x86(b) ? "tpm-crb" : "tpm-tis");
-    xml_leaf(b->xml, "backend", "type", "emulator", "version", "2.0");
+    xml_leaf(b->xml, "backend", "type", "emulator", "version", "2.0", "persistent_state",
+             b->spec->tpm_persistent ? "yes" : NULL);
     xml_close(b->xml);
 }
 

@@ -173,7 +173,7 @@ static void write_disk(struct domain_build *b, const struct vm_disk *disk, const
     if (source->path)
         write_source(b, source);
     write_block_size(b, disk);
-    xml_leaf(b->xml, "target", "dev", name, "bus", disk->bus);
+    xml_leaf(b->xml, "target", "dev", name, "bus", disk->bus, "tray", disk->tray_open ? "open" : NULL);
     if (disk_is_readonly(disk, source))
         xml_leaf(b->xml, "readonly");
     if (disk->shareable)

@@ -23,35 +23,41 @@ static const struct {
     const char *name;
     const char *value_key;
     const char *value_attribute;
+    const char *value; /* when it is not said */
+    bool has_direct;
 } ENLIGHTENMENTS[] = {
-    {"relaxed", "relaxed", NULL, NULL},
-    {"vapic", "vapic", NULL, NULL},
-    {"spinlocks", "spinlocks", "spinlocks", "retries"},
-    {"vpindex", "vpindex", NULL, NULL},
-    {"runtime", "runtime", NULL, NULL},
-    {"synic", "synic", NULL, NULL},
-    {"synictimer", "stimer", NULL, NULL},
-    {"reset", "reset", NULL, NULL},
-    {"vendorid", "vendor_id", "vendorid", "value"},
-    {"frequencies", "frequencies", NULL, NULL},
-    {"reenlightenment", "reenlightenment", NULL, NULL},
-    {"tlbflush", "tlbflush", NULL, NULL},
-    {"ipi", "ipi", NULL, NULL},
-    {"evmcs", "evmcs", NULL, NULL},
+    {.key = "relaxed", .name = "relaxed"},
+    {.key = "vapic", .name = "vapic"},
+    {.key = "spinlocks", .name = "spinlocks", .value_key = "spinlocks", .value_attribute = "retries", .value = "4096"},
+    {.key = "vpindex", .name = "vpindex"},
+    {.key = "runtime", .name = "runtime"},
+    {.key = "synic", .name = "synic"},
+    {.key = "synictimer", .name = "stimer", .has_direct = true},
+    {.key = "reset", .name = "reset"},
+    {.key = "vendorid", .name = "vendor_id", .value_key = "vendorid", .value_attribute = "value"},
+    {.key = "frequencies", .name = "frequencies"},
+    {.key = "reenlightenment", .name = "reenlightenment"},
+    {.key = "tlbflush", .name = "tlbflush"},
+    {.key = "ipi", .name = "ipi"},
+    {.key = "evmcs", .name = "evmcs"},
 };
 
 static void write_enlightenment(struct domain_build *b, size_t row, const json_t *feature)
 {
     bool on = build_is_enabled(feature);
+    const char *value_key = ENLIGHTENMENTS[row].value_key;
+    const char *value_attribute = ENLIGHTENMENTS[row].value_attribute;
+    const json_t *direct = ENLIGHTENMENTS[row].has_direct ? json_object_get(feature, "direct") : NULL;
     xml_open(b->xml, ENLIGHTENMENTS[row].name);
     xml_attribute(b->xml, "state", on ? "on" : "off");
-    const json_t *value =
-        ENLIGHTENMENTS[row].value_key ? json_object_get(feature, ENLIGHTENMENTS[row].value_key) : NULL;
-    if (on && json_is_string(value))
-        xml_attribute(b->xml, ENLIGHTENMENTS[row].value_attribute, json_string_value(value));
-    else if (on && json_is_integer(value))
-        xml_attribute_format(b->xml, ENLIGHTENMENTS[row].value_attribute, "%lld", (long long)json_integer_value(value));
-    const json_t *direct = json_object_get(feature, "direct");
+    if (on && value_key) {
+        const json_t *value = json_object_get(feature, value_key);
+        if (json_is_integer(value))
+            xml_attribute(b->xml, value_attribute, NUMBER((uint64_t)json_integer_value(value)));
+        else
+            xml_attribute(b->xml, value_attribute,
+                          json_is_string(value) ? json_string_value(value) : ENLIGHTENMENTS[row].value);
+    }
     if (on && direct)
         xml_leaf(b->xml, "direct", "state", build_is_enabled(direct) ? "on" : "off");
     xml_close(b->xml);

@@ -63,7 +63,8 @@ static const char *machine_architecture(const struct domain_build *b)
 }
 
 /* UEFI images are found by libvirt itself, through the descriptors the firmware packages install: paths differ from
- * one distribution to the next. */
+ * one distribution to the next. Its variables live as long as the run, or, when persistent, where libvirt keeps them.
+ */
 void domain_write_os_type(struct domain_build *b)
 {
     const struct vm_spec *spec = b->spec;
@@ -79,6 +80,12 @@ void domain_write_os_type(struct domain_build *b)
     xml_open(b->xml, "firmware");
     xml_leaf(b->xml, "feature", "enabled", secure, "name", "secure-boot");
     xml_leaf(b->xml, "feature", "enabled", secure, "name", "enrolled-keys");
+    xml_close(b->xml);
+    if (spec->efi_persistent)
+        return;
+    xml_open(b->xml, "nvram");
+    auto_free char *variables = must_format("%s/efi-variables.fd", b->request->run_dir);
+    xml_text(b->xml, variables);
     xml_close(b->xml);
 }
 

@@ -151,6 +151,9 @@ void domain_write_interfaces(struct domain_build *b)
         const struct vm_interface *interface = &b->spec->interface[i];
         if (text_equal(interface->state, "absent"))
             continue;
+        if (interface->network == VM_NETWORK_POD && interface->binding != VM_BINDING_PASST && interface->ports)
+            findings_warn(b->findings, "interface %s: its ports are not opened on the host; passtBinding does that",
+                          interface->name);
         if (interface->network == VM_NETWORK_POD && interface->binding != VM_BINDING_PASST && !pod_said) {
             findings_warn(b->findings,
                           "interface %s: the pod network is user-mode networking on this host: the guest "

@@ -76,6 +76,7 @@ static void decode_switches(const json_t *devices, struct vm_spec *vm)
     vm->rng = json_object_get(devices, "rng") != NULL;
     const json_t *tpm = json_object_get(devices, "tpm");
     vm->tpm = tpm && json_bool_at(tpm, "enabled", true);
+    vm->tpm_persistent = json_bool_at(tpm, "persistent", false);
     vm->watchdog = object_or_null(json_object_get(devices, "watchdog"));
     vm->sound = object_or_null(json_object_get(devices, "sound"));
     const json_t *inputs = json_object_get(devices, "inputs");

@@ -90,6 +90,7 @@ static void decode_target(const json_t *json, struct vm_disk *disk)
     if (!disk->bus)
         disk->bus = "sata";
     disk->readonly = json_bool_at(target, "readonly", disk->device == VM_CDROM);
+    disk->tray_open = disk->device == VM_CDROM && text_equal(json_text_at(target, "tray", NULL), "open");
     disk->pci_address = nonempty(target, "pciAddress");
 }
 

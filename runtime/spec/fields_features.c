@@ -7,6 +7,8 @@
         path ".enabled", FIELD_BOOL, "On or off", .def = "true" \
     }
 
+static const char NOT_IN_LIBVIRT[] = "libvirt 9 cannot switch it by itself";
+
 static const struct field ROWS[] = {
     {"spec.domain.features", FIELD_OBJECT, "What the hypervisor shows the guest"},
     STATE("spec.domain.features.acpi", "ACPI; on unless switched off. Without it a guest cannot be asked to shut down"),
@@ -34,8 +36,12 @@ static const struct field ROWS[] = {
     STATE("spec.domain.features.hyperv.frequencies", "TSC and APIC frequencies can be read"),
     STATE("spec.domain.features.hyperv.reenlightenment", "Guest learns of TSC frequency changes"),
     STATE("spec.domain.features.hyperv.tlbflush", "TLB flushes by hypercall; needs vpindex"),
-    STATE("spec.domain.features.hyperv.tlbflush.direct", "Flushes for nested guests go straight"),
-    STATE("spec.domain.features.hyperv.tlbflush.extended", "Flushes of address ranges"),
+    {"spec.domain.features.hyperv.tlbflush.direct", FIELD_OBJECT, "Flushes for nested guests go straight",
+     IGNORED(NOT_IN_LIBVIRT)},
+    {"spec.domain.features.hyperv.tlbflush.direct.enabled", FIELD_BOOL, "On or off", .def = "true"},
+    {"spec.domain.features.hyperv.tlbflush.extended", FIELD_OBJECT, "Flushes of address ranges",
+     IGNORED(NOT_IN_LIBVIRT)},
+    {"spec.domain.features.hyperv.tlbflush.extended.enabled", FIELD_BOOL, "On or off", .def = "true"},
     STATE("spec.domain.features.hyperv.ipi", "Interrupts between CPUs by hypercall; needs vpindex"),
     STATE("spec.domain.features.hyperv.evmcs", "Faster nested virtualization; needs vapic"),
 };

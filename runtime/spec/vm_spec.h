@@ -47,6 +47,7 @@ struct vm_disk {
     const char *serial;
     const char *pci_address;
     bool readonly;
+    bool tray_open; /* of a cdrom */
     bool shareable;
     bool dedicated_iothread;
     unsigned boot_order; /* 0: none */
@@ -153,6 +154,7 @@ struct vm_spec {
     bool disable_hotplug;
     bool rng;
     bool tpm;
+    bool tpm_persistent;
     const json_t *watchdog;
     const json_t *inputs; /* array or NULL */
     const json_t *sound;

@@ -326,7 +326,7 @@ static void features_are_written_as_asked(void)
     auto_json *parsed =
         json_loads("{\"apic\":{\"endOfInterrupt\":true},\"pvspinlock\":{\"enabled\":false},"
                    "\"hyperv\":{\"spinlocks\":{\"spinlocks\":8191},\"vendorid\":{\"vendorid\":\"acme\"},"
-                   "\"synictimer\":{\"direct\":{}},\"vpindex\":{\"enabled\":false}}}",
+                   "\"synictimer\":{\"direct\":{}},\"vpindex\":{\"enabled\":false},\"tlbflush\":{\"direct\":{}}}}",
                    0, NULL);
     spec.features = parsed;
     spec.smm = true;
@@ -338,6 +338,7 @@ static void features_are_written_as_asked(void)
     CHECK_TEXT(attribute("features/hyperv/vendor_id", "value"), "acme");
     CHECK_TEXT(attribute("features/hyperv/stimer/direct", "state"), "on");
     CHECK_TEXT(attribute("features/hyperv/vpindex", "state"), "off");
+    CHECK(element("features/hyperv/tlbflush") && !element("features/hyperv/tlbflush/direct"));
     CHECK_TEXT(attribute("features/smm", "state"), "on");
     CHECK_TEXT(attribute("cpu", "mode"), "custom");
     CHECK_TEXT(xml_attribute_of(nth("cpu/feature", 1), "name"), "mpx");
@@ -400,6 +401,10 @@ static void an_empty_tray_has_no_source(void)
     CHECK(render());
     CHECK(element("devices/disk/target") && !element("devices/disk/source"));
     CHECK(element("devices/disk/readonly"));
+    CHECK(!attribute("devices/disk/target", "tray"));
+    disks[0].tray_open = true;
+    CHECK(render());
+    CHECK_TEXT(attribute("devices/disk/target", "tray"), "open");
 }
 
 static void iothreads_are_shared_round_robin_after_which_come_the_dedicated(void)
@@ -586,6 +591,10 @@ static void other_devices_appear_when_asked_for(void)
     CHECK_TEXT(attribute("devices/sound", "model"), "ac97");
     CHECK_TEXT(text("devices/rng/backend"), "/dev/urandom");
     CHECK_TEXT(attribute("devices/tpm/backend", "version"), "2.0");
+    CHECK(!attribute("devices/tpm/backend", "persistent_state"));
+    spec.tpm_persistent = true;
+    CHECK(render());
+    CHECK_TEXT(attribute("devices/tpm/backend", "persistent_state"), "yes");
     CHECK_TEXT(attribute("devices/vsock/cid", "auto"), "yes");
 }
 
@@ -598,6 +607,10 @@ static void firmware_is_found_by_libvirt(void)
     CHECK_TEXT(attribute("os", "firmware"), "efi");
     CHECK_TEXT(attribute("os/firmware/feature", "name"), "secure-boot");
     CHECK_TEXT(attribute("os/firmware/feature", "enabled"), "yes");
+    CHECK_TEXT(text("os/nvram"), "/run/rtvmd/plant_pump/efi-variables.fd");
+    spec.efi_persistent = true;
+    CHECK(render());
+    CHECK(!element("os/nvram"));
     CHECK_TEXT(attribute("os/bootmenu", "timeout"), "10000");
     CHECK_TEXT(attribute("os/bios", "useserial"), "yes");
     CHECK_TEXT(xml_text_of(nth("sysinfo/system/entry", 0)), spec.firmware_uuid);
