@@ -7,6 +7,8 @@
 
 /* To add a verb: one row here, one function in verbs.h, one file verb_NAME.c. */
 const struct verb VERBS[] = {
+    {"serve", verb_serve, "[--config FILE] [--state-dir DIR] [--socket PATH] [--listen ADDR:PORT] [--libvirt URI]",
+     "Run the daemon in the foreground", "Daemon"},
     {"apply", verb_apply, "-f FILE… [-n NAMESPACE] [--dry-run] [--strict] [-o FORMAT]",
      "Create or change objects from manifests (server-side apply)", "Objects"},
     {"create", verb_create, "-f FILE… [-n NAMESPACE] [--dry-run] [--strict] [-o FORMAT]",
