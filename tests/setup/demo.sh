@@ -74,7 +74,7 @@ show "$rtvmd" verify "$name"
 step "What the guest itself measured: the longest times its vCPU was kept from running"
 echo "(on emulated or nested hosts this is no verdict about real hardware)"
 sleep "${DEMO_SECONDS:-12}"
-(sleep 8) | "$rtvmd" console "$name" --history 2>/dev/null | tr -d '\r' | grep -v '^@' | tail -n 40 || true
+(sleep 8) | timeout 20 "$rtvmd" console "$name" 2>/dev/null | tr -d '\r' | grep -v '^@' | tail -n 40 || true
 
 step "Events"
 show "$rtvmd" events
