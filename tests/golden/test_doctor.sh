@@ -73,7 +73,7 @@ result $? "a snapshot is refused with the remedy"
 result $? "no current frequency is on the list"
 if command -v strace >/dev/null && strace -o "$scratch/trace" true 2>/dev/null; then
     # Every path as a regular expression; folders are opened without their last slash. The C library, libnuma and
-    # the allocator read a few files for themselves.
+    # the allocator read a few files for themselves; so do shared libraries when they are loaded, as any verb shows.
     sed -e 's/[.]/\\./g' -e 's/\*\*/.+/g' -e 's/\([^+.]\|^\)\*/\1[^\/]*/g' -e 's/#/[0-9]+/g' -e 's/\/$/\/?/' -e 's/.*/^&$/' \
         "$scratch/list" >"$scratch/patterns"
     cat >>"$scratch/patterns" <<'END'
@@ -84,9 +84,13 @@ if command -v strace >/dev/null && strace -o "$scratch/trace" true 2>/dev/null; 
 ^/dev/(kvm|null|urandom)$
 ^/etc/(ld\.so\..*|nsswitch\.conf|passwd|localtime)$
 END
+    opened() {
+        sed -n 's/.*open[^(]*([^"]*"\(\/[^"]*\)".*/\1/p' "$1" | grep -E '^/(proc|sys|dev|boot|etc|lib/modules)(/|$)' | sort -u
+    }
+    strace -f -e trace=open,openat,openat2 -o "$scratch/loading" "$rtvmd" version >/dev/null 2>&1
+    opened "$scratch/loading" >"$scratch/loaded"
     strace -f -e trace=open,openat,openat2 -o "$scratch/trace" "$rtvmd" doctor >/dev/null 2>&1
-    sed -n 's/.*open[^(]*([^"]*"\(\/[^"]*\)".*/\1/p' "$scratch/trace" | grep -E '^/(proc|sys|dev|boot|etc|lib/modules)(/|$)' |
-        sort -u | grep -vE -f "$scratch/patterns" >"$scratch/strangers"
+    opened "$scratch/trace" | grep -vxF -f "$scratch/loaded" | grep -vE -f "$scratch/patterns" >"$scratch/strangers"
     sed 's/^/# /' "$scratch/strangers"
     [ ! -s "$scratch/strangers" ] && grep -q '/proc/1/task/1/stat' "$scratch/trace"
     result $? "only listed files are opened on the live machine"
