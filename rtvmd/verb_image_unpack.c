@@ -15,7 +15,7 @@ static const int ALLOWED[] = {
     SCMP_SYS(mremap),       SCMP_SYS(madvise),    SCMP_SYS(mprotect),       SCMP_SYS(futex),
     SCMP_SYS(rt_sigreturn), SCMP_SYS(getrandom),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(clock_gettime),
     SCMP_SYS(gettimeofday), SCMP_SYS(getpid),     SCMP_SYS(gettid),         SCMP_SYS(sched_yield),
-    SCMP_SYS(exit),         SCMP_SYS(exit_group),
+    SCMP_SYS(exit),         SCMP_SYS(exit_group), SCMP_SYS(sigaltstack), /* sanitizers, at the end */
 };
 
 static int load_filter(struct error *err)
