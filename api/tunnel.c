@@ -305,8 +305,8 @@ int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t le
         return -1;
     if (tunnels->count >= LIMIT_TUNNELS)
         return fail(err, ERROR_TOO_MANY_REQUESTS, "%u tunnels are open already; close one first", LIMIT_TUNNELS);
-    struct tunnel *used;
-    while (key && (used = find(tunnels, key)))
+    struct tunnel *used = key ? find(tunnels, key) : NULL;
+    if (used)
         cut_off(used);
 
     static const struct timeval patience = {.tv_sec = LIMIT_DIAL_S};

@@ -9,6 +9,9 @@
 const struct verb VERBS[] = {
     {"serve", verb_serve, "[--config FILE] [--state-dir DIR] [--socket PATH] [--listen ADDR:PORT] [--libvirt URI]",
      "Run the daemon in the foreground", "Daemon"},
+    {"serve", verb_serve,
+     "[--config FILE] [--state-dir DIR] [--socket PATH] [--listen ADDR:PORT [--plain-http]] [--libvirt URI]",
+     "Run the daemon, in the foreground", "Daemon"},
     {"apply", verb_apply, "-f FILE… [-n NAMESPACE] [--dry-run] [--strict] [-o FORMAT]",
      "Create or change objects from manifests (server-side apply)", "Objects"},
     {"create", verb_create, "-f FILE… [-n NAMESPACE] [--dry-run] [--strict] [-o FORMAT]",
