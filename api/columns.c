@@ -126,6 +126,15 @@ char *column_data_count(const json_t *object)
                                   json_object_size(json_object_get(object, "binaryData")));
 }
 
+static char *cpus_of(const json_t *list)
+{
+    struct cpuset cpus = {0};
+    for (size_t i = 0; i < json_array_size(list); i++)
+        cpuset_add(&cpus, (unsigned)json_integer_value(json_array_get(list, i)));
+    struct cpuset_text text;
+    return must_strdup(cpuset_format(&cpus, &text));
+}
+
 char *column_placement_cpus(const json_t *placement)
 {
     struct cpuset cpus = {0};
@@ -140,13 +149,7 @@ char *column_placement_cpus(const json_t *placement)
 
 char *column_placement_emulator(const json_t *placement)
 {
-    struct cpuset cpus = {0};
-    size_t i;
-    json_t *cpu;
-    json_array_foreach(json_at(placement, "status.placement.emulator"), i, cpu)
-        cpuset_add(&cpus, (unsigned)json_integer_value(cpu));
-    struct cpuset_text text;
-    return must_strdup(cpuset_format(&cpus, &text));
+    return cpus_of(json_at(placement, "spec.emulator"));
 }
 
 char *column_placement_proof(const json_t *placement)

@@ -83,6 +83,7 @@ static const struct resource_column CLAIM_COLUMNS[] = {
 };
 static const struct resource_column PLACEMENT_COLUMNS[] = {
     NAME,
+    {"Phase", ".status.phase", NULL, "string", 0, "Phase of the VM."},
     {"CPUs", NULL, column_placement_cpus, "string", 0, "Host CPUs of the vCPUs."},
     {"Emulator", NULL, column_placement_emulator, "string", 0, "Host CPUs of QEMU's own threads."},
     {"Proven", NULL, column_placement_proof, "string", 0, "Whether every thread is where the plan says."},
