@@ -96,7 +96,10 @@ static void write_memory(const struct placement *placement, struct text *out)
         text_append(out, "\n");
     }
     if (placement->cell_count == 0)
-        text_printf(out, "  guest memory: %s%s\n", cpuset_is_empty(&placement->memory_nodes) ? "any node" : "nodes ",
+        text_printf(out, "  guest memory: %s%s\n",
+                    cpuset_is_empty(&placement->memory_nodes)     ? "any node"
+                    : cpuset_count(&placement->memory_nodes) == 1 ? "node "
+                                                                  : "nodes ",
                     cpuset_is_empty(&placement->memory_nodes) ? "" : cpuset_format(&placement->memory_nodes, &text));
     text_printf(out, "  ordinary memory on the host: %llu MiB\n", (unsigned long long)(placement->ordinary_bytes / MI));
 }
@@ -213,7 +216,7 @@ static int read_lists(struct plan *plan, struct error *err)
     if (!cpuset_is_empty(&claimed)) {
         struct placement *others = must_calloc(1, sizeof(*others));
         others->exclusive = claimed;
-        claim_book_add(plan->book, others, "--claimed-cpus");
+        claim_book_add(plan->book, others, NULL);
         free(others);
     }
     return 0;

@@ -41,6 +41,26 @@ static void check_throttling(const struct check_input *in, struct decision *deci
                        (long long)host->rt_runtime_us);
 }
 
+/* What shares the CPU with a real-time vCPU by kernel design, and at which priority it runs unless changed. */
+static void check_priority(const struct check_input *in, struct decision *decision)
+{
+    static const struct {
+        unsigned priority;
+        bool only_rt_kernel;
+        const char *threads;
+    } KERNEL[] = {
+        {1, true, "ktimers/N and rcuc/N"},
+        {50, false, "irq/N-NAME"},
+    };
+    unsigned ours = in->spec->fifo_priority;
+    for (size_t i = 0; in->demand->realtime && i < ARRAY_SIZE(KERNEL); i++)
+        if (ours > KERNEL[i].priority && (in->host->rt_kernel == HOST_YES || !KERNEL[i].only_rt_kernel))
+            verdict_warn(decision,
+                         "rtvmd.io/fifo-priority %u is above the kernel threads %s (FIFO %u by default): a guest that "
+                         "spins keeps them from running on its CPUs",
+                         ours, KERNEL[i].threads, KERNEL[i].priority);
+}
+
 static void check_fifo(const struct check_input *in, struct decision *decision)
 {
     if (in->demand->realtime && in->host->fifo_works == HOST_NO)
@@ -88,11 +108,20 @@ static void check_mask(const struct check_input *in, struct decision *decision)
                      spec->vcpus - 1);
 }
 
+static bool has_page_size(const struct host *host, uint64_t page_bytes)
+{
+    for (unsigned i = 0; i < host->node_count; i++)
+        for (unsigned p = 0; p < host->node[i].pool_count; p++)
+            if (host->node[i].pool[p].size_bytes == page_bytes)
+                return true;
+    return false;
+}
+
 static void check_hugetlbfs(const struct check_input *in, struct decision *decision)
 {
     const struct host *host = in->host;
     struct bytes_text size;
-    if (!in->demand->page_bytes || !host->mounts_known)
+    if (!in->demand->page_bytes || !host->mounts_known || !has_page_size(host, in->demand->page_bytes))
         return;
     for (unsigned i = 0; i < host->hugetlbfs_count; i++)
         if (host->hugetlbfs_size_bytes[i] == in->demand->page_bytes)
@@ -106,8 +135,8 @@ static void check_hugetlbfs(const struct check_input *in, struct decision *decis
 }
 
 static void (*const CHECKS[])(const struct check_input *in, struct decision *decision) = {
-    check_kvm,     check_throttling, check_fifo, check_rt_kernel, check_fair_server,
-    check_locking, check_clock,      check_mask, check_hugetlbfs,
+    check_kvm,         check_throttling, check_fifo,  check_priority, check_rt_kernel,
+    check_fair_server, check_locking,    check_clock, check_mask,     check_hugetlbfs,
 };
 
 void check_host(const struct host *host, const struct place_policy *policy, const struct vm_spec *spec,
@@ -275,6 +304,17 @@ static void warn_split_cores(const struct board *board, const struct demand *dem
         }
 }
 
+static void warn_far_emulator(const struct board *board, const struct placement *placement, struct decision *decision)
+{
+    int cpu = cpuset_next(&placement->emulator, 0), node = board_node_of(board, cpu);
+    for (unsigned v = 0; v < placement->vcpu_count && placement->emulator_is_exclusive; v++)
+        if (placement->vcpu_cpu[v] >= 0 && board_node_of(board, placement->vcpu_cpu[v]) == node)
+            return;
+    if (placement->emulator_is_exclusive && node >= 0)
+        verdict_warn(decision, "the emulator's CPU %d is on node %d, where no vCPU of the VM is", cpu,
+                     board->node[node].id);
+}
+
 static void warn_pages(const struct board *board, const struct placement *placement, struct decision *decision)
 {
     for (unsigned n = 0; n < board->node_count && board->page_bytes; n++) {
@@ -305,6 +345,7 @@ void check_placement(const struct board *board, const struct vm_spec *spec, cons
                      cpuset_format(&shared, text));
     if (spec->realtime)
         warn_isolation(board, placement, text, decision);
+    warn_far_emulator(board, placement, decision);
     warn_split_cores(board, demand, placement, decision);
     warn_pages(board, placement, decision);
     free(text);

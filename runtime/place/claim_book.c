@@ -30,6 +30,8 @@ void claim_book_free(struct claim_book *book)
 
 static const char *own_name(struct claim_book *book, const char *owner)
 {
+    if (!owner)
+        return NULL;
     book->owner = must_realloc(book->owner, book->owner_count + 1, sizeof(*book->owner));
     return book->owner[book->owner_count++] = must_strdup(owner);
 }
@@ -44,10 +46,17 @@ void claim_book_add(struct claim_book *book, const struct placement *placement, 
                    &placement->realtime_vcpus) if ((unsigned)v < placement->vcpu_count && placement->vcpu_cpu[v] >= 0)
         cpuset_add(&claims->realtime_cpus, (unsigned)placement->vcpu_cpu[v]);
     claims->pages = must_realloc(claims->pages, claims->page_count + placement->page_count + 1, sizeof(*claims->pages));
+    uint64_t unbound = placement->ordinary_bytes;
     for (unsigned i = 0; i < placement->page_count; i++) {
         claims->pages[claims->page_count] = placement->page[i];
         claims->pages[claims->page_count++].owner = name;
+        if (placement->page[i].page_bytes == PLACE_ORDINARY_PAGE_BYTES)
+            unbound -= placement->page[i].pages * PLACE_ORDINARY_PAGE_BYTES;
     }
+    claims->pages[claims->page_count++] = (struct claimed_pages){.node = -1,
+                                                                 .page_bytes = PLACE_ORDINARY_PAGE_BYTES,
+                                                                 .pages = unbound / PLACE_ORDINARY_PAGE_BYTES,
+                                                                 .owner = name};
     claims->memory_bytes += placement->ordinary_bytes;
 }
 

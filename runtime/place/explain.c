@@ -1,11 +1,12 @@
 /* A refusal in numbers. The solver only knows that nothing works; why is found by counting again, from the widest
  * question (is there enough on the whole host?) to the narrowest (on one node, in whole cores, with the pages beside
- * the CPUs). Each question that fails is one reason, so a person sees everything to be changed at once. */
+ * the CPUs). Each question that fails is one reason, so a person sees everything to be changed at once. Rules between
+ * enough CPUs and a placement are found by giving each up in turn and asking the solver again. */
 #include "runtime/place/verdict.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "rtvmd/base/text.h"
+#include "runtime/place/search.h"
 
 static const char *plural(uint64_t count)
 {
@@ -66,24 +67,124 @@ static unsigned whole_cores(const struct board *board, unsigned n)
     return whole;
 }
 
-static void explain_cpu_shape(const struct board *board, const struct demand *demand, struct decision *decision)
+static void list_whole_cores(const struct board *board, struct text *out)
+{
+    for (unsigned n = 0; n < board->node_count; n++)
+        if (!cpuset_is_empty(&board->node[n].cpus))
+            text_printf(out, "%snode %d has %u whole core%s and %u CPU%s free", out->length ? ", " : "",
+                        board->node[n].id, whole_cores(board, n), plural(whole_cores(board, n)), board->node[n].free,
+                        plural(board->node[n].free));
+}
+
+/* Rules that may stand between enough CPUs and a placement. Each is given up alone; if that helps, it is a reason. */
+struct rule {
+    const char *code;
+    bool (*relax)(struct demand *demand); /* false: not in force */
+    void (*tell)(const struct board *board, const struct demand *demand, const char *code, struct decision *decision);
+};
+
+static bool relax_sibling(struct demand *demand)
+{
+    bool had = demand->sibling;
+    demand->sibling = false;
+    return had;
+}
+
+static void tell_sibling(const struct board *board, const struct demand *demand, const char *code,
+                         struct decision *decision)
 {
     auto_text nodes = {0};
-    unsigned needed = demand->vcpus + demand->extras;
-    if (demand->smt != VM_SMT_PREFER) {
-        for (unsigned n = 0; n < board->node_count; n++)
-            if (!cpuset_is_empty(&board->node[n].cpus))
-                text_printf(&nodes, "%snode %d has %u whole cores and %u CPUs free", nodes.length ? ", " : "",
-                            board->node[n].id, whole_cores(board, n), board->node[n].free);
-        verdict_reason(decision, "InsufficientWholeCores", -1,
-                       "needs whole cores for %u vCPU%s (rtvmd.io/smt-policy %s)%s; %s", demand->vcpus,
-                       plural(demand->vcpus), demand->smt == VM_SMT_ISOLATE ? "isolate" : "require",
-                       demand->extras ? " and a CPU beside them" : "", text_cstr(&nodes));
-        return;
-    }
+    list_whole_cores(board, &nodes);
+    verdict_reason(decision, code, -1,
+                   "rtvmd.io/emulator-policy sibling needs %u CPU%s on cores of the VM's own vCPUs; %s", demand->extras,
+                   plural(demand->extras), text_cstr(&nodes));
+}
+
+static bool relax_smt(struct demand *demand)
+{
+    bool had = demand->smt != VM_SMT_PREFER;
+    demand->smt = VM_SMT_PREFER;
+    return had;
+}
+
+static void tell_smt(const struct board *board, const struct demand *demand, const char *code,
+                     struct decision *decision)
+{
+    auto_text nodes = {0};
+    list_whole_cores(board, &nodes);
+    verdict_reason(decision, code, -1, "needs whole cores for %u vCPU%s (rtvmd.io/smt-policy %s)%s; %s", demand->vcpus,
+                   plural(demand->vcpus), demand->smt == VM_SMT_ISOLATE ? "isolate" : "require",
+                   demand->extras ? " and other CPUs for the emulator and IO threads" : "", text_cstr(&nodes));
+}
+
+static bool relax_strict(struct demand *demand)
+{
+    bool had = demand->numa == VM_NUMA_STRICT;
+    demand->numa = VM_NUMA_PREFER;
+    return had;
+}
+
+static void tell_one_node(const struct board *board, const struct demand *demand, const char *code,
+                          struct decision *decision)
+{
+    auto_text nodes = {0};
     list_free(board, &nodes);
-    verdict_reason(decision, "InsufficientExclusiveCPUs", -1, "needs %u exclusive CPU%s on one node; %s", needed,
-                   plural(needed), text_cstr(&nodes));
+    verdict_reason(decision, code, -1, "needs %u exclusive CPU%s for vCPUs on one node; %s", demand->vcpus,
+                   plural(demand->vcpus), text_cstr(&nodes));
+}
+
+static bool relax_threads(struct demand *demand)
+{
+    bool had = demand->threads > 1;
+    demand->threads = 1;
+    return had;
+}
+
+static void tell_threads(const struct board *board, const struct demand *demand, const char *code,
+                         struct decision *decision)
+{
+    auto_text nodes = {0};
+    list_free(board, &nodes);
+    verdict_reason(decision, code, -1, "needs %u guest cores of %u threads, each on one node; %s",
+                   demand->vcpus / demand->threads, demand->threads, text_cstr(&nodes));
+}
+
+static bool relax_memory(struct demand *demand)
+{
+    bool had = demand->page_bytes || demand->passthrough;
+    demand->page_bytes = 0;
+    demand->passthrough = false;
+    return had;
+}
+
+static void tell_together(const struct board *board, const struct demand *demand, const char *code,
+                          struct decision *decision);
+
+static const struct rule RULES[] = {
+    {"NoSiblingForEmulator", relax_sibling, tell_sibling},
+    {"InsufficientWholeCores", relax_smt, tell_smt},
+    {"InsufficientExclusiveCPUs", relax_strict, tell_one_node},
+    {"InsufficientExclusiveCPUs", relax_threads, tell_threads},
+    {"InsufficientOnOneNode", relax_memory, tell_together},
+};
+
+static void explain_rules(const struct board *board, const struct demand *demand, struct decision *decision)
+{
+    unsigned before = decision->reason_count;
+    struct solution *solution = must_calloc(1, sizeof(*solution));
+    for (size_t i = 0; i < ARRAY_SIZE(RULES); i++) {
+        struct demand relaxed = *demand;
+        if (RULES[i].relax(&relaxed) && search_solve(board, &relaxed, solution, NULL))
+            RULES[i].tell(board, demand, RULES[i].code, decision);
+    }
+    free(solution);
+    for (size_t i = 0; i < ARRAY_SIZE(RULES) && decision->reason_count == before; i++) {
+        struct demand relaxed = *demand; /* no single one: every rule in force is to blame */
+        if (RULES[i].relax(&relaxed))
+            RULES[i].tell(board, demand, RULES[i].code, decision);
+    }
+    if (decision->reason_count == before)
+        tell_one_node(board, demand, "InsufficientExclusiveCPUs", decision);
 }
 
 static void explain_page_size(const struct board *board, struct decision *decision)
@@ -144,19 +245,22 @@ static void explain_pages(const struct board *board, const struct demand *demand
                    total >= demand->pages ? " on one node" : "", text_cstr(&nodes));
 }
 
-static void explain_together(const struct board *board, const struct demand *demand, struct decision *decision)
+static void tell_together(const struct board *board, const struct demand *demand, const char *code,
+                          struct decision *decision)
 {
     auto_text nodes = {0};
     struct bytes_text size;
     for (unsigned n = 0; n < board->node_count; n++) {
         const struct board_node *node = &board->node[n];
+        uint64_t left = demand->page_bytes ? node->pages_left : node->ordinary_left_bytes / PLACE_ORDINARY_PAGE_BYTES;
         text_printf(&nodes, "%snode %d has %u CPU%s and %llu page%s", nodes.length ? ", " : "", node->id, node->free,
-                    plural(node->free), (unsigned long long)node->pages_left, plural(node->pages_left));
+                    plural(node->free), (unsigned long long)left, plural(left));
     }
-    verdict_reason(decision, "InsufficientOnOneNode", -1,
-                   "CPUs and huge pages must be on the same nodes: needs %u exclusive CPU%s and %llu page%s of %s; %s",
-                   demand->vcpus + demand->extras, plural(demand->vcpus + demand->extras),
-                   (unsigned long long)demand->pages, plural(demand->pages), bytes_format(board->page_bytes, &size),
+    verdict_reason(decision, code, -1,
+                   "CPUs and memory must be on the same nodes%s: needs %u exclusive CPU%s and %llu page%s of %s; %s",
+                   demand->passthrough ? ", a page or more in every guest cell" : "", demand->vcpus + demand->extras,
+                   plural(demand->vcpus + demand->extras), (unsigned long long)demand->pages, plural(demand->pages),
+                   bytes_format(demand->page_bytes ? demand->page_bytes : PLACE_ORDINARY_PAGE_BYTES, &size),
                    text_cstr(&nodes));
 }
 
@@ -167,11 +271,8 @@ void explain_refusal(const struct board *board, const struct demand *demand, str
         explain_cpu_total(board, demand, decision);
     if (demand->page_bytes)
         explain_pages(board, demand, decision);
-    if (decision->reason_count > before || demand->vcpus == 0)
-        return;
-    explain_cpu_shape(board, demand, decision);
-    if (demand->page_bytes)
-        explain_together(board, demand, decision);
+    if (decision->reason_count == before && demand->vcpus)
+        explain_rules(board, demand, decision);
 }
 
 void explain_ordinary(const struct board *board, uint64_t ordinary_bytes, struct decision *decision)

@@ -8,8 +8,8 @@
 
 /* What is promised to other VMs already (and, for a VM that has one, its own earlier placement to be kept). */
 struct claimed_pages {
-    int node;            /* id */
-    uint64_t page_bytes; /* PLACE_ORDINARY_PAGE_BYTES: ordinary memory bound to this node, part of memory_bytes below */
+    int node;            /* id; -1: ordinary memory that is bound to no node */
+    uint64_t page_bytes; /* PLACE_ORDINARY_PAGE_BYTES: ordinary memory, part of memory_bytes below */
     uint64_t pages;
     const char *owner; /* NULL, or "namespace/name", for suggestions; borrowed */
 };
@@ -94,6 +94,7 @@ void place_write_tree(const struct host *host, const struct place_policy *policy
 struct claim_book;
 struct claim_book *claim_book_new(void);
 void claim_book_free(struct claim_book *book); /* NULL is fine */
+/* owner may be NULL: nobody who could be stopped. */
 void claim_book_add(struct claim_book *book, const struct placement *placement, const char *owner);
 /* Valid until the book changes. */
 const struct claims *claim_book_claims(const struct claim_book *book);

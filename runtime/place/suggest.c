@@ -75,7 +75,7 @@ static const struct variation VARIATIONS[] = {
     {"1Gi pages", large_pages},
     {"rtvmd.io/numa-policy: prefer", drop_strict},
     {"any CPUs (no rtvmd.io/cpus)", drop_wanted},
-    {"the emulator on housekeeping CPUs (isolateEmulatorThread: false)", drop_emulator},
+    {"the emulator on housekeeping CPUs", drop_emulator},
 };
 
 struct suggester {
@@ -226,17 +226,17 @@ static struct vm_spec less_memory(const struct vm_spec *spec, uint64_t amount)
     return changed;
 }
 
-static void try_smaller(const struct suggester *suggester, const struct vm_spec *spec)
+static void try_smaller(const struct suggester *suggester, const struct vm_spec *spec, const char *also)
 {
     unsigned threads = spec->threads ? spec->threads : 1;
     uint64_t cores = largest_that_fits(suggester, spec, spec->vcpus / threads, fewer_vcpus);
     if (cores && cpuset_is_empty(&spec->shared_vcpus))
-        suggest(suggester, "fits with %llu vCPU%s", (unsigned long long)cores * threads,
-                cores * threads == 1 ? "" : "s");
+        suggest(suggester, "fits with %llu vCPU%s%s", (unsigned long long)cores * threads,
+                cores * threads == 1 ? "" : "s", also);
     struct bytes_text bytes;
     uint64_t units = largest_that_fits(suggester, spec, spec->memory_bytes / memory_unit(spec), less_memory);
     if (units)
-        suggest(suggester, "fits with %s of memory", bytes_format(units * memory_unit(spec), &bytes));
+        suggest(suggester, "fits with %s of memory%s", bytes_format(units * memory_unit(spec), &bytes), also);
 }
 
 void place_suggest(const struct host *host, const struct place_policy *policy, const struct claims *claims,
@@ -249,7 +249,10 @@ void place_suggest(const struct host *host, const struct place_policy *policy, c
         if (decision->suggestion_count == 0)
             try_two_wishes(&suggester, spec);
         if (decision->suggestion_count == 0)
-            try_smaller(&suggester, spec);
+            try_smaller(&suggester, spec, "");
+        struct vm_spec changed = *spec;
+        if (decision->suggestion_count == 0 && drop_emulator(&changed))
+            try_smaller(&suggester, &changed, " and the emulator on housekeeping CPUs");
     }
     free(suggester.scratch);
 }
