@@ -36,7 +36,7 @@ const struct verb VERBS[] = {
      "Life of a VM"},
     {"verify", verb_verify, "NAME [--repair] [-n NAMESPACE] [-o json|yaml]",
      "Check every thread and the memory of a running VM against the plan", "Life of a VM"},
-    {"host", verb_host, "[-o json|wide] [--host FILE|DIR]",
+    {"host", verb_host, "[-o json|wide|map] [--host FILE|DIR]",
      "Show what this machine has: CPUs, memory nodes, huge pages, kernel, KVM", "Host"},
     {"check", verb_check, "-f FILE… [-o json] [--strict]",
      "Say everything that is wrong with a manifest, as a server would", "Manifests"},

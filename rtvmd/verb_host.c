@@ -1,23 +1,19 @@
 /* rtvmd host: what this machine, or a recorded one, has. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "hostprobe/hostprobe.h"
+#include "rtvmd/client.h"
+#include "rtvmd/host_map.h"
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
 
-/* "2 MiB", "1.5 GiB": the largest unit that leaves at least 1. */
-static const char *size_text(uint64_t bytes, char *buffer, size_t size)
-{
-    static const char *const UNITS[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    size_t unit = 0;
-    double value = (double)bytes;
-    for (; value >= 1024 && unit + 1 < ARRAY_SIZE(UNITS); unit++)
-        value /= 1024;
-    bool whole = value >= 100 || value == (double)(uint64_t)value;
-    snprintf(buffer, size, whole ? "%.0f %s" : "%.1f %s", value, UNITS[unit]);
-    return buffer;
-}
+struct arguments {
+    const char *output;
+    const char *recorded;
+    const char *socket;
+    bool done;
+};
 
 static const char *set_text(const struct cpuset *set, struct cpuset_text *text)
 {
@@ -68,11 +64,11 @@ static void write_cpu_lines(const struct host *host, struct text *out)
 
 static void write_memory_lines(const struct host *host, struct text *out)
 {
-    char size[32];
-    text_printf(out, "Memory      %s on %u node%s; hugetlbfs mounted for ",
-                size_text(host->memory_bytes, size, sizeof size), host->node_count, host->node_count == 1 ? "" : "s");
+    struct size_text size;
+    text_printf(out, "Memory      %s on %u node%s; hugetlbfs mounted for ", size_format(host->memory_bytes, &size),
+                host->node_count, host->node_count == 1 ? "" : "s");
     for (unsigned i = 0; i < host->hugetlbfs_count; i++)
-        text_printf(out, "%s%s", i ? ", " : "", size_text(host->hugetlbfs_size_bytes[i], size, sizeof size));
+        text_printf(out, "%s%s", i ? ", " : "", size_format(host->hugetlbfs_size_bytes[i], &size));
     text_append(out, host->hugetlbfs_count ? " pages\n" : host->mounts_known ? "no page size\n" : "(unknown)\n");
 }
 
@@ -110,19 +106,19 @@ static void write_nodes(const struct host *host, struct text *out)
     for (unsigned i = 0; i < host->node_count; i++) {
         const struct host_node *node = &host->node[i];
         struct cpuset_text cpus;
-        char size[32];
+        struct size_text size;
         auto_text distances = {0};
         auto_text pools = {0};
         for (unsigned k = 0; k < host->node_count; k++)
             text_printf(&distances, node->distance[k] ? "%s%d" : "%s-", k ? " " : "", node->distance[k]);
         for (unsigned k = 0; k < node->pool_count; k++) {
             const struct host_page_pool *p = &node->pool[k];
-            text_printf(&pools, "%s%s: %llu of %llu", k ? ", " : "", size_text(p->size_bytes, size, sizeof size),
+            text_printf(&pools, "%s%s: %llu of %llu", k ? ", " : "", size_format(p->size_bytes, &size),
                         (unsigned long long)p->free, (unsigned long long)p->total);
         }
         text_table_cell(&table, "%d", node->id);
         text_table_cell(&table, "%s", set_text(&node->cpus, &cpus));
-        text_table_cell(&table, "%s", size_text(node->memory_bytes, size, sizeof size));
+        text_table_cell(&table, "%s", size_format(node->memory_bytes, &size));
         text_table_cell(&table, "%s", text_cstr(&distances));
         text_table_cell(&table, "%s", pools.length ? text_cstr(&pools) : "-");
     }
@@ -199,49 +195,81 @@ static void write_cpus(const struct host *host, struct text *out)
     text_table_write(&table, out);
 }
 
-int verb_host(int argc, char **argv)
+/* What the daemon says of its VMs; a daemon that does not answer has none to show. */
+static size_t ask_for_vms(const char *socket, struct host_map_vm *vms, size_t most)
 {
-    const char *output = "";
-    const char *recorded = NULL;
+    auto_client client;
+    auto_reply reply = {0};
+    struct error err;
+    struct client_request request = {.method = "GET", .path = "/apis/rtvmd.io/v1alpha1/placements"};
+    client_init(&client, socket);
+    if (client_call(&client, &request, &reply, &err) < 0)
+        return 0;
+    const json_t *items = json_at(reply.body, "items");
+    size_t count = json_array_size(items) < most ? json_array_size(items) : most;
+    for (size_t i = 0; i < count; i++)
+        vms[i] = host_map_vm_of(json_array_get(items, i));
+    return count;
+}
+
+static void write_map(const struct host *host, const struct arguments *a, struct text *out)
+{
+    enum { VMS_MAX = 256 };
+    static struct host_map_vm vms[VMS_MAX];
+    size_t count = a->recorded ? 0 : ask_for_vms(a->socket, vms, VMS_MAX);
+    host_map_write(host, vms, count, isatty(STDOUT_FILENO), out);
+}
+
+static int read_arguments(int argc, char **argv, struct arguments *a, struct error *err)
+{
     const struct verb_option options[] = {
         {.letter = 'o',
          .name = "output",
          .value = "FORMAT",
-         .text = &output,
-         .help = "json, or wide: a line for every CPU"},
+         .text = &a->output,
+         .help = "json; wide: a line for every CPU; map: a picture, with the daemon's VMs when it answers"},
         {.name = "host",
          .value = "FILE|DIR",
-         .text = &recorded,
+         .text = &a->recorded,
          .help = "A recorded host instead of this machine: what -o json printed, or a tree of /sys and /proc"},
+        {.name = "socket", .value = "PATH", .text = &a->socket, .help = "The daemon's socket, for the map"},
     };
-    struct error err;
-    int positional;
-    bool done;
-    if (verb_options("host", argc, argv, options, ARRAY_SIZE(options), &positional, &done, &err) < 0)
-        return verb_fail("host", &err);
-    if (done)
+    static const char *const FORMATS[] = {"", "json", "wide", "map"};
+    int positional = 0;
+    if (verb_options("host", argc, argv, options, ARRAY_SIZE(options), &positional, &a->done, err) < 0)
+        return -1;
+    if (a->done)
         return 0;
-    bool json = strcmp(output, "json") == 0;
-    bool wide = strcmp(output, "wide") == 0;
-    if (positional > 0) {
-        fail(&err, ERROR_BAD_REQUEST, "unexpected argument \"%s\"; a recorded host is given with --host", argv[0]);
-        return verb_fail("host", &err);
-    }
-    if (output[0] && !json && !wide) {
-        fail(&err, ERROR_BAD_REQUEST, "-o %s: want json or wide", output);
-        return verb_fail("host", &err);
-    }
+    if (positional > 0)
+        return fail(err, ERROR_BAD_REQUEST, "unexpected argument \"%s\"; a recorded host is given with --host",
+                    argv[0]);
+    for (size_t i = 0; i < ARRAY_SIZE(FORMATS); i++)
+        if (strcmp(a->output, FORMATS[i]) == 0)
+            return 0;
+    return fail(err, ERROR_BAD_REQUEST, "-o %s: want json, wide or map", a->output);
+}
+
+int verb_host(int argc, char **argv)
+{
+    struct arguments a = {.output = ""};
+    struct error err;
     static struct host host;
-    if (host_load(recorded, &host, &err) < 0)
+    if (read_arguments(argc, argv, &a, &err) < 0)
+        return verb_fail("host", &err);
+    if (a.done)
+        return 0;
+    if (host_load(a.recorded, &host, &err) < 0)
         return verb_fail("host", &err);
     auto_text out = {0};
-    if (json) {
+    if (strcmp(a.output, "json") == 0) {
         auto_json *snapshot = host_to_json(&host);
         json_write_pretty(snapshot, &out);
+    } else if (strcmp(a.output, "map") == 0) {
+        write_map(&host, &a, &out);
     } else {
         write_summary(&host, &out);
         write_nodes(&host, &out);
-        (wide ? write_cpus : write_groups)(&host, &out);
+        (a.output[0] ? write_cpus : write_groups)(&host, &out);
     }
     fputs(text_cstr(&out), stdout);
     return 0;

@@ -148,3 +148,15 @@ void text_table_write(struct text_table *table, struct text *out)
     table->cell = NULL;
     table->cells = 0;
 }
+
+const char *size_format(uint64_t bytes, struct size_text *buffer)
+{
+    static const char *const UNITS[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    double value = (double)bytes;
+    for (; value >= 1024 && unit + 1 < ARRAY_SIZE(UNITS); unit++)
+        value /= 1024;
+    bool whole = value >= 100 || value == (double)(uint64_t)value;
+    snprintf(buffer->text, sizeof buffer->text, whole ? "%.0f %s" : "%.1f %s", value, UNITS[unit]);
+    return buffer->text;
+}

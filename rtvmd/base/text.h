@@ -28,6 +28,12 @@ bool text_equal(const char *a, const char *b);
 /* Whole string as unsigned decimal: digits only, no sign, no blanks, no overflow. */
 bool text_to_u64(const char *s, uint64_t *ret_value);
 
+/* "2 MiB", "1.5 GiB": the largest unit that leaves at least 1, for people. Returns a pointer into buffer. */
+struct size_text {
+    char text[32];
+};
+const char *size_format(uint64_t bytes, struct size_text *buffer);
+
 /* A table for people: cells are copied, columns are padded on output, the last column is not. */
 struct text_table {
     unsigned columns;

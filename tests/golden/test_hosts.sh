@@ -27,8 +27,9 @@ expected() { # FILE NAME: compares $scratch/out with FILE
 }
 for folder in "$here"/*/; do
     name=$(basename "$folder")
-    { "$rtvmd" host --host "$folder" && echo && "$rtvmd" host -o wide --host "$folder" | sed '1,/^$/d'; } >"$scratch/out" 2>&1
-    expected "$here/$name.txt" "$name: table"
+    { "$rtvmd" host --host "$folder" && echo && "$rtvmd" host -o wide --host "$folder" | sed '1,/^$/d' &&
+        echo && "$rtvmd" host -o map --host "$folder"; } >"$scratch/out" 2>&1
+    expected "$here/$name.txt" "$name: tables and map"
     "$rtvmd" host -o json --host "$folder" >"$scratch/first.json" 2>&1 &&
         "$rtvmd" host -o json --host "$scratch/first.json" >"$scratch/second.json" 2>&1 &&
         cmp "$scratch/first.json" "$scratch/second.json"
