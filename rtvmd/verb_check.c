@@ -111,10 +111,11 @@ static void show(struct check *check, const char *file, const json_t *object, co
         const struct cause *c = &findings->cause[i];
         auto_free char *text = cause_text(c);
         text_printf(&check->shown, "  %s\n", text);
-        show_hint(&check->shown, kind, c->field);
+        if (i + 1 == causes || strcmp(c->field, c[1].field) != 0)
+            show_hint(&check->shown, kind, c->field);
     }
     for (size_t i = 0; i < findings->warning_count && !check->output; i++)
-        fprintf(stderr, "warning: %s: %s\n", file, findings->warning[i]);
+        fprintf(stderr, "warning: %s: %s %s: %s\n", file, kind, name, findings->warning[i]);
 }
 
 /* ---- one object */
@@ -137,7 +138,7 @@ static int check_other_kind(const json_t *object, struct findings *findings, str
                     "%s is missing: a manifest starts with apiVersion: kubevirt.io/v1 and "
                     "kind: VirtualMachine or VirtualMachineInstance",
                     *version ? "kind" : "apiVersion");
-    if (similar.best)
+    if (similar.best && similar.distance <= 3)
         return fail(err, ERROR_BAD_REQUEST, "kind: \"%s\" is not known; did you mean %s?", kind, similar.best);
     if (text_starts_with(version, "kubevirt.io/"))
         return fail(err, ERROR_BAD_REQUEST,

@@ -9,20 +9,22 @@
 #include "runtime/spec/fields.h"
 #include "runtime/spec/similar.h"
 
-static const char *support_word(const struct field *field)
+static const char *support_word(const struct field_node *node)
 {
-    static const char *const WORDS[] = {[FIELD_DONE] = "yes", [FIELD_IGNORED] = "ignored", [FIELD_REFUSED] = "refused"};
-    return WORDS[field->support];
+    if (!node->unused)
+        return "yes";
+    return node->unused->support == FIELD_REFUSED ? "refused" : "ignored";
 }
 
-static json_t *field_json(const char *kind, const struct field *field)
+static json_t *field_json(const char *kind, const struct field_node *node)
 {
+    const struct field *field = node->field;
     json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", kind, "path", field->path, "type",
-                             field_type_text(field->type), "support", support_word(field), "doc", field->doc);
+                             field_type_text(field->type), "support", support_word(node), "doc", field->doc);
     const struct {
         const char *key;
         const char *value;
-    } rows[] = {{"because", field->because},
+    } rows[] = {{"because", node->unused ? node->unused->because : NULL},
                 {"values", field->values},
                 {"default", field->def},
                 {"otherwise", field->otherwise}};
@@ -90,7 +92,7 @@ static void explain_children(const struct field_node *node, struct text *out)
         const struct field *field = node->child[i]->field;
         text_table_cell(&table, "  %s", node->child[i]->name);
         text_table_cell(&table, "%s", field_type_text(field->type));
-        text_table_cell(&table, "%s", support_word(field));
+        text_table_cell(&table, "%s", support_word(node->child[i]));
         text_table_cell(&table, "%s", field->doc);
     }
     text_append(out, "\n");
@@ -112,8 +114,8 @@ static void explain_field(const char *kind, const char *path, const struct field
         line(out, "values", node->field->values);
         line(out, "default", node->field->def ? node->field->def : node->field->otherwise);
         line(out, "required", node->field->required == FIELD_NEEDED ? "yes" : NULL);
-        line(out, "used", support_word(node->field));
-        line(out, "because", node->field->because);
+        line(out, "used", support_word(node));
+        line(out, "because", node->unused ? node->unused->because : NULL);
     }
     if (node->child_count > 0)
         explain_children(node, out);
@@ -163,10 +165,11 @@ static void write_matrix(struct text *out)
     for (size_t i = 0; i < fields_count(); i++) {
         const char *kind;
         const struct field *field = fields_row(i, &kind);
+        const struct field_node *node = fields_find(kind, field->path);
         text_table_cell(&table, "%s.%s", strcmp(kind, "VirtualMachine") == 0 ? "vm" : "vmi", field->path);
         text_table_cell(&table, "%s", field_type_text(field->type));
-        text_table_cell(&table, "%s", support_word(field));
-        text_table_cell(&table, "%s", field->because ? field->because : field->doc);
+        text_table_cell(&table, "%s", support_word(node));
+        text_table_cell(&table, "%s", node->unused ? node->unused->because : field->doc);
     }
     text_table_write(&table, out);
 }
@@ -177,7 +180,7 @@ static void matrix_json(struct text *out)
     for (size_t i = 0; i < fields_count(); i++) {
         const char *kind;
         const struct field *field = fields_row(i, &kind);
-        json_array_append_new(fields, field_json(kind, field));
+        json_array_append_new(fields, field_json(kind, fields_find(kind, field->path)));
     }
     json_write_pretty(fields, out);
 }
@@ -197,10 +200,10 @@ static int explain_path(const char *text, bool as_json, struct text *out, struct
         explain_field(kind, path, node, out);
         return 0;
     }
-    auto_json *json = node->field ? field_json(kind, node->field) : json_pack("{s:s}", "kind", kind);
+    auto_json *json = node->field ? field_json(kind, node) : json_pack("{s:s}", "kind", kind);
     json_t *below = json_array();
     for (size_t i = 0; i < node->child_count; i++)
-        json_array_append_new(below, field_json(kind, node->child[i]->field));
+        json_array_append_new(below, field_json(kind, node->child[i]));
     json_object_set_new(json, "fields", below);
     json_write_pretty(json, out);
     return 0;

@@ -76,19 +76,10 @@ static void check_metadata(const json_t *object, struct findings *findings)
     check_keys(json_object_get(template, "annotations"), "spec.template.metadata.annotations", false, findings);
 }
 
-/* KubeVirt doubles the path of some complaints about disks. */
-static const char *without_doubling(const char *field)
-{
-    static const char DISKS[] = "domain.devices.disks";
-    const char *first = strstr(field, DISKS);
-    const char *second = first ? strstr(first + 1, DISKS) : NULL;
-    return second ? second : first ? first : field;
-}
-
 static bool is_complained_about(const struct findings *findings, const char *field)
 {
     for (size_t i = 0; i < findings->cause_count; i++)
-        if (strcmp(without_doubling(findings->cause[i].field), without_doubling(field)) == 0)
+        if (strcmp(findings->cause[i].field, field) == 0)
             return true;
     return false;
 }

@@ -78,6 +78,7 @@ static void add_row(struct field_node *root, const struct field *field)
     struct field_node *node = must_calloc(1, sizeof *node);
     node->name = name;
     node->field = field;
+    node->unused = parent->unused ? parent->unused : field->support != FIELD_DONE ? field : NULL;
     const struct field_node **list = must_realloc((void *)parent->child, parent->child_count + 1,
                                                   sizeof *list); // NOLINT(bugprone-sizeof-expression)
     list[parent->child_count++] = node;

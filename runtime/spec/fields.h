@@ -39,17 +39,19 @@ struct field {
     enum field_type type;
     const char *doc; /* one line, our words */
     enum field_required required;
-    const char *values;    /* "a|b|c": for people and OpenAPI; rules check them, with KubeVirt's sentences */
+    const char *values;    /* "a|b|c"; "" is always fine */
     const char *def;       /* constant default as JSON text, written into VMIs when the parent is there */
     const char *otherwise; /* default that is computed, in words */
     enum field_support support;
     const char *because; /* why ignored or refused */
+    bool ruled; /* a rule of validate_*.c complains about absence and wrong words, with KubeVirt's sentence and path */
 };
 
 /* The rows as a tree. Children stand in table order. */
 struct field_node {
-    const char *name;          /* last part of the path */
-    const struct field *field; /* NULL: the root */
+    const char *name;           /* last part of the path */
+    const struct field *field;  /* NULL: the root */
+    const struct field *unused; /* this row or the one above it that is ignored or refused; NULL: the field is used */
     size_t child_count;
     const struct field_node *const *child;
 };

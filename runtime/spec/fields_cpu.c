@@ -17,7 +17,7 @@ static const struct field ROWS[] = {
     {"spec.domain.cpu.features", FIELD_OBJECTS, "Single CPU features switched on or off"},
     {"spec.domain.cpu.features.name", FIELD_STRING, "Feature, as libvirt calls it", NEEDED},
     {"spec.domain.cpu.features.policy", FIELD_STRING, "What to do about it",
-     .values = "force|require|optional|disable|forbid", .otherwise = "require"},
+     .values = "force|require|optional|disable|forbid", .otherwise = "require", RULED},
     {"spec.domain.cpu.dedicatedCpuPlacement", FIELD_BOOL,
      "Every vCPU gets a host CPU of its own that nobody else may use"},
     {"spec.domain.cpu.isolateEmulatorThread", FIELD_BOOL,
@@ -48,7 +48,7 @@ static const struct field ROWS[] = {
      IGNORED("QEMU's own memory is always counted")},
     {"spec.domain.ioThreadsPolicy", FIELD_STRING,
      "Threads of their own for disk IO: one shared, spread by auto, or a pool for every disk",
-     .values = "shared|auto|supplementalPool"},
+     .values = "shared|auto|supplementalPool", RULED},
     {"spec.domain.ioThreads", FIELD_OBJECT, "The pool of ioThreadsPolicy supplementalPool"},
     {"spec.domain.ioThreads.supplementalPoolThreadCount", FIELD_UINT32, "Threads in the pool"},
 };

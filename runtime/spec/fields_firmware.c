@@ -27,7 +27,7 @@ static const struct field ROWS[] = {
     {"spec.domain.firmware.kernelBoot", FIELD_OBJECT, "Boot a kernel directly, without a bootloader"},
     {"spec.domain.firmware.kernelBoot.kernelArgs", FIELD_STRING, "Kernel command line"},
     {"spec.domain.firmware.kernelBoot.container", FIELD_OBJECT, "Image that holds kernel and initrd"},
-    {"spec.domain.firmware.kernelBoot.container.image", FIELD_STRING, "Image name", NEEDED},
+    {"spec.domain.firmware.kernelBoot.container.image", FIELD_STRING, "Image name", NEEDED, RULED},
     {"spec.domain.firmware.kernelBoot.container.imagePullPolicy", FIELD_STRING, "When to fetch it",
      .values = "Always|IfNotPresent|Never"},
     {"spec.domain.firmware.kernelBoot.container.imagePullSecret", FIELD_STRING, "Secret with the registry's login",

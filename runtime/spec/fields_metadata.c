@@ -4,7 +4,7 @@ static const struct field ROWS[] = {
     {"apiVersion", FIELD_STRING, "Version of the object: kubevirt.io/v1; kubevirt.io/v1alpha3 is read as well"},
     {"kind", FIELD_STRING, "VirtualMachine (kept, started and stopped) or VirtualMachineInstance (one run)"},
     {"metadata", FIELD_OBJECT, "Who the object is"},
-    {"metadata.name", FIELD_STRING, "Name, unique in its namespace: small letters, digits, - and ."},
+    {"metadata.name", FIELD_STRING, "Name, unique in its namespace: small letters, digits, dots and dashes"},
     {"metadata.generateName", FIELD_STRING, "Start of a name the server completes, when no name is given"},
     {"metadata.namespace", FIELD_STRING, "Group of objects it belongs to", .otherwise = "default"},
     {"metadata.labels", FIELD_STRING_MAP, "Short marks that selectors can ask for"},

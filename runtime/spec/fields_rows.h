@@ -27,3 +27,4 @@ extern const struct field_table FIELDS_KUBERNETES;
 #define REFUSED(why) .support = FIELD_REFUSED, .because = (why)
 #define NEEDED .required = FIELD_NEEDED
 #define WANTED .required = FIELD_WANTED
+#define RULED .ruled = true

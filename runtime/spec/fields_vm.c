@@ -19,9 +19,9 @@ static const char NO_INSTANCETYPES[] = "instance types and preferences are not e
 static const struct field ROWS[] = {
     {"spec", FIELD_OBJECT, "What is wanted", NEEDED},
     {"spec.running", FIELD_BOOL, "true: as runStrategy Always; false: as Halted. Deprecated, use runStrategy"},
-    {"spec.runStrategy", FIELD_STRING, "When a VMI should exist",
-     .values = "Always|Halted|Manual|RerunOnFailure|Once|WaitAsReceiver"},
-    {"spec.template", FIELD_OBJECT, "The VMI that is made at each start", NEEDED},
+    {"spec.runStrategy", FIELD_STRING, "When a VMI should exist", .values = "Always|Halted|Manual|RerunOnFailure|Once",
+     RULED},
+    {"spec.template", FIELD_OBJECT, "The VMI that is made at each start", NEEDED, RULED},
     {"spec.template.metadata", FIELD_OBJECT, "Labels and annotations of the VMI"},
     {"spec.template.metadata.name", FIELD_STRING, "Not used: the VMI is called as the VM"},
     {"spec.template.metadata.namespace", FIELD_STRING, "Not used: the VMI lives with the VM"},

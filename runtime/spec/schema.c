@@ -123,14 +123,12 @@ static void check_quantity(struct walk *w, const json_t *value)
 {
     struct quantity q;
     struct error err;
-    if (!json_is_string(value) && !json_is_number(value))
-        wrong_type(w, value, "string");
-    else if (quantity_from_json(value, &q, &err) < 0) {
-        auto_free char *shown = json_to_text(value);
-        auto_free char *sentence =
-            must_format("in body must be a quantity such as 1Gi or 500m: %s: %s", shown, err.text);
-        unreadable(w, sentence);
-    }
+    if (quantity_from_json(value, &q, &err) == 0)
+        return;
+    auto_free char *shown = json_to_text(value);
+    auto_free char *sentence =
+        must_format("in body must be a quantity such as 1Gi or 500m: %.100s: %s", shown, err.text);
+    unreadable(w, sentence);
 }
 
 static bool is_listed(const char *values, const char *text)
@@ -149,7 +147,7 @@ static void check_string(struct walk *w, const struct field *field, const json_t
         return;
     }
     const char *text = json_string_value(value);
-    if (!field->values || !*text || w->quiet || is_listed(field->values, text))
+    if (!field->values || field->ruled || !*text || w->quiet || is_listed(field->values, text))
         return;
     findings_cause(&w->result->late, CAUSE_NOT_SUPPORTED, text_cstr(&w->path), "%s: '%s' is not one of %s",
                    text_cstr(&w->path), text, field->values);
@@ -278,7 +276,7 @@ static void check_presence(struct walk *w, const json_t *object, const struct fi
 {
     const json_t *value = json_object_get(object, child->name);
     bool empty = json_is_string(value) && json_string_length(value) == 0;
-    if (child->field->required == FIELD_OPTIONAL || w->quiet || (value && !empty))
+    if (child->field->required == FIELD_OPTIONAL || child->field->ruled || w->quiet || (value && !empty))
         return;
     size_t mark = push(w, child->name, 0);
     if (child->field->required == FIELD_NEEDED)
