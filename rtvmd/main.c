@@ -7,8 +7,6 @@
 
 /* To add a verb: one row here, one function in verbs.h, one file verb_NAME.c. */
 const struct verb VERBS[] = {
-    {"serve", verb_serve, "[--config FILE] [--state-dir DIR] [--socket PATH] [--listen ADDR:PORT] [--libvirt URI]",
-     "Run the daemon in the foreground", "Daemon"},
     {"serve", verb_serve,
      "[--config FILE] [--state-dir DIR] [--socket PATH] [--listen ADDR:PORT [--plain-http]] [--libvirt URI]",
      "Run the daemon, in the foreground", "Daemon"},
