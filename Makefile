@@ -22,7 +22,7 @@ WRAPPED := getaddrinfo freeaddrinfo getnameinfo getpwuid getpwuid_r getpwnam get
 	getgrnam_r getgrouplist initgroups getprotobynumber getservbyname dlopen dlsym dlclose dlerror
 PACKAGE_LIBS := -static-pie -s -Wl,--gc-sections -Wl,--fatal-warnings $(WRAPPED:%=-Wl$(comma)--wrap=%) -Wl,--start-group \
 	$(STATIC_LIBS)/lib/libvirt.a $(STATIC_LIBS)/lib/libxml2.a -lglib-2.0 -lgobject-2.0 -lgio-2.0 -lgmodule-2.0 \
-	-lpcre2-8 -lffi -ltirpc -lyaml -lsqlite3 -ljansson -lisofs -larchive -lacl -lnettle -llzma -lzstd -llz4 -lbz2 -lz \
+	-lpcre2-8 -lffi -ltirpc -lyaml -lsqlite3 -ljansson -lisofs -ljte -larchive -lacl -lnettle -llzma -lzstd -llz4 -lbz2 -lz \
 	-lnuma -levent_core -levent_extra -lseccomp -lmbedtls -lmbedx509 -lmbedcrypto -lm -Wl,--end-group
 STATIC_SOURCES := rtvmd/static/gnutls_standin.c rtvmd/static/name_services.c
 endif

@@ -24,6 +24,7 @@ in_static="glib libglib2.0-dev LGPL-2.1-or-later
 pcre2 libpcre2-dev BSD-3-Clause
 libffi libffi-dev MIT
 libtirpc libtirpc-dev BSD-3-Clause
+libjte libjte-dev LGPL-2.1-only
 acl libacl1-dev LGPL-2.1-or-later
 nettle nettle-dev LGPL-3.0-or-later
 xz liblzma-dev 0BSD

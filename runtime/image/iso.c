@@ -200,7 +200,7 @@ static int build(const struct iso_content *content, const char *label, int fd, s
     return result;
 }
 
-int iso_write(const struct iso_content *content, const char *label, const char *path, struct error *err)
+int iso_make(const struct iso_content *content, const char *label, const char *path, struct error *err)
 {
     if (!label[0] || strlen(label) > LIMIT_ISO_LABEL_BYTES)
         return fail(err, ERROR_INVALID, "volume label \"%.80s\": want 1 to %u characters", label,

@@ -20,4 +20,4 @@ int iso_content_add(struct iso_content *content, const char *path, const void *b
 void iso_content_finish(struct iso_content *content);
 
 /* Writes the image to a neighbour of path and renames it (mode 0600: it may hold secrets). */
-int iso_write(const struct iso_content *content, const char *label, const char *path, struct error *err);
+int iso_make(const struct iso_content *content, const char *label, const char *path, struct error *err);

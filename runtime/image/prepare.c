@@ -67,7 +67,7 @@ static int make_iso(struct making *m, struct error *err)
     m->made = true;
     if (seed_fill(m->config, m->spec, m->volume, &content, &label, err) < 0)
         return -1;
-    return iso_write(&content, label, m->disk->path, err);
+    return iso_make(&content, label, m->disk->path, err);
 }
 
 static int check_claim(struct making *m, struct error *err)

@@ -49,7 +49,7 @@ static void writes_what_another_reader_finds(void)
     CHECK_INT(iso_content_add(&content, "openstack/latest/user_data", "x", 1, &err), 0);
     CHECK_INT(iso_content_add(&content, "empty", NULL, 0, &err), 0);
     auto_free char *path = must_format("%s/a.iso", folder);
-    CHECK_INT(iso_write(&content, "cidata", path, &err), 0);
+    CHECK_INT(iso_make(&content, "cidata", path, &err), 0);
     auto_text found = {0};
     read_back(path, &found);
     CHECK(strstr(text_cstr(&found), "user-data 444 0=#cloud-config\n\n"));
@@ -71,7 +71,7 @@ static void is_the_same_every_time(void)
         struct error err;
         CHECK_INT(iso_content_add(&content, "d/user-data", "same", 4, &err), 0);
         auto_free char *path = must_format("%s/same%d.iso", folder, i);
-        CHECK_INT(iso_write(&content, "config-2", path, &err), 0);
+        CHECK_INT(iso_make(&content, "config-2", path, &err), 0);
         CHECK_INT(file_read(NULL, path, 10 << 20, &bytes[i], &err), 0);
         if (i == 0)
             usleep(1050000); /* times are in seconds */
@@ -89,7 +89,7 @@ static void replaces_what_was_there(void)
         auto_iso content = {0};
         struct error err;
         CHECK_INT(iso_content_add(&content, "k", i ? "new" : "old", 3, &err), 0);
-        CHECK_INT(iso_write(&content, "cfgdata", path, &err), 0);
+        CHECK_INT(iso_make(&content, "cfgdata", path, &err), 0);
     }
     auto_text found = {0};
     read_back(path, &found);
@@ -121,8 +121,8 @@ static void refuses_names_and_sizes(void)
     CHECK_INT(iso_content_add(&content, "one-more", "", 0, &err), -1);
     CHECK_INT(err.kind, ERROR_TOO_LARGE);
     auto_free char *path = must_format("%s/bad.iso", folder);
-    CHECK_INT(iso_write(&content, "", path, &err), -1);
-    CHECK_INT(iso_write(&content, "123456789012345678901234567890123", path, &err), -1);
+    CHECK_INT(iso_make(&content, "", path, &err), -1);
+    CHECK_INT(iso_make(&content, "123456789012345678901234567890123", path, &err), -1);
     CHECK(access(path, F_OK) < 0);
 }
 
@@ -130,7 +130,7 @@ static void says_where_it_cannot_write(void)
 {
     auto_iso content = {0};
     struct error err;
-    CHECK_INT(iso_write(&content, "x", "/nonexistent/a.iso", &err), -1);
+    CHECK_INT(iso_make(&content, "x", "/nonexistent/a.iso", &err), -1);
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
 }
 
