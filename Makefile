@@ -7,6 +7,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
+STATIC_CFLAGS ?= -Os
 LAYERS := rtvmd/base hostprobe store runtime api rtvmd
 PACKAGES := libvirt libvirt-qemu yaml-0.1 sqlite3 jansson libxml-2.0 libisofs-1 libarchive numa libevent_core libevent_extra libseccomp
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
@@ -16,11 +17,11 @@ PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lmbedtls -lm
 # rest from Debian's archives; name services and library loading are wrapped (rtvmd/static/name_services.c).
 ifdef STATIC
 STATIC_LIBS ?= build/static-libs
-PACKAGE_CFLAGS := -I$(STATIC_LIBS)/include -ffunction-sections -fdata-sections
+PACKAGE_CFLAGS := -I$(STATIC_LIBS)/include -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 comma := ,
 WRAPPED := getaddrinfo freeaddrinfo getnameinfo getpwuid getpwuid_r getpwnam getpwnam_r getgrgid getgrgid_r getgrnam \
 	getgrnam_r getgrouplist initgroups getprotobynumber getservbyname dlopen dlsym dlclose dlerror
-PACKAGE_LIBS := -static-pie -s -Wl,--gc-sections -Wl,--fatal-warnings $(WRAPPED:%=-Wl$(comma)--wrap=%) -Wl,--start-group \
+PACKAGE_LIBS := -static-pie -s -Wl,--gc-sections -Wl,-z,pack-relative-relocs -Wl,--fatal-warnings $(WRAPPED:%=-Wl$(comma)--wrap=%) -Wl,--start-group \
 	$(STATIC_LIBS)/lib/libvirt.a $(STATIC_LIBS)/lib/libxml2.a -lglib-2.0 -lgobject-2.0 -lgio-2.0 -lgmodule-2.0 \
 	-lpcre2-8 -lffi -ltirpc -lyaml -lsqlite3 -ljansson -lisofs -ljte -larchive -lacl -lnettle -llzma -lzstd -llz4 -lbz2 -lz \
 	-lnuma -levent_core -levent_extra -lseccomp -lmbedtls -lmbedx509 -lmbedcrypto -lm -Wl,--end-group
@@ -114,7 +115,7 @@ $(OBJ)/runtime/latency/probe_image.o: OUR_CFLAGS += -Wa,-I$(OBJ)/$(GUEST)
 static: ## Build $(BUILD)/static/rtvmd: one static-pie file that needs nothing of the host
 	@sh tests/setup/deps.sh static
 	@rtvmd/static/build.sh $(BUILD)/static-libs
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/static STATIC=1 STATIC_LIBS=$(BUILD)/static-libs all
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/static STATIC=1 STATIC_LIBS=$(BUILD)/static-libs CFLAGS="$(STATIC_CFLAGS)" all
 	@rtvmd/static/check.sh $(BUILD)/static/rtvmd
 
 deps: ## Install what building, running and testing need (Debian packages; root or sudo)

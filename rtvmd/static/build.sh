@@ -26,7 +26,7 @@ echo "$sources" | while read -r package _ dsc; do
     dpkg-source --no-check -x "$out/src/$dsc" "$work/$package" >/dev/null
 done
 jobs=$(nproc)
-flags="-O2 -fPIE -ffunction-sections -fdata-sections -ffile-prefix-map=$work=."
+flags="-Os -fPIE -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -ffile-prefix-map=$work=."
 
 echo "static: building libxml2" >&2
 (
