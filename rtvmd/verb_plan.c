@@ -182,7 +182,10 @@ static int plan_file(struct plan *plan, const char *path, struct error *err)
         return error_prefix(err, "%s", path);
     size_t i;
     json_t *object;
-    json_array_foreach(objects, i, object) plan_object(plan, object);
+    json_array_foreach(objects, i, object)
+    {
+        plan_object(plan, object);
+    }
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * take the seats nobody shares first. The emulator takes the first extra CPU, IO threads the others. */
 #include "runtime/place/assign.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct seat { /* CPUs for one guest core */
@@ -98,6 +99,8 @@ static void sit_down(const struct demand *demand, const struct vm_spec *spec, st
             for (unsigned s = 0; !seat && s < seats->count; s++)
                 if (!seats->seat[s].taken)
                     seat = &seats->seat[s];
+            if (!seat)
+                abort(); /* the solver counted as many seats as guest cores */
             seat->taken = true;
             for (unsigned t = 0; t < demand->threads; t++) {
                 placement->vcpu_cpu[guest_core[i] + t] = seat->cpu[t];

@@ -120,7 +120,7 @@ static bool has_page_size(const struct host *host, uint64_t page_bytes)
 static void check_hugetlbfs(const struct check_input *in, struct decision *decision)
 {
     const struct host *host = in->host;
-    struct bytes_text size;
+    struct bytes_text size = {0};
     if (!in->demand->page_bytes || !host->mounts_known || !has_page_size(host, in->demand->page_bytes))
         return;
     for (unsigned i = 0; i < host->hugetlbfs_count; i++)
@@ -319,7 +319,7 @@ static void warn_pages(const struct board *board, const struct placement *placem
 {
     for (unsigned n = 0; n < board->node_count && board->page_bytes; n++) {
         const struct board_node *node = &board->node[n];
-        struct bytes_text size;
+        struct bytes_text size = {0};
         for (unsigned i = 0; i < placement->page_count; i++)
             if (placement->page[i].node == node->id && node->pages_free < placement->page[i].pages &&
                 node->pages_free < node->pages_left)

@@ -189,7 +189,7 @@ static void explain_rules(const struct board *board, const struct demand *demand
 
 static void explain_page_size(const struct board *board, struct decision *decision)
 {
-    struct bytes_text size;
+    struct bytes_text size = {0};
     auto_text sizes = {0};
     const struct host *host = board->host;
     uint64_t seen = 0;
@@ -237,7 +237,7 @@ static void explain_pages(const struct board *board, const struct demand *demand
     bool one_node = demand->numa == VM_NUMA_STRICT || demand->vcpus <= demand->threads;
     if (total >= demand->pages && (most >= demand->pages || !one_node))
         return;
-    struct bytes_text size;
+    struct bytes_text size = {0};
     auto_text nodes = {0};
     list_pages(board, &nodes);
     verdict_reason(decision, "InsufficientHugePages", -1, "needs %llu huge page%s of %s%s; %s",
@@ -249,7 +249,7 @@ static void tell_together(const struct board *board, const struct demand *demand
                           struct decision *decision)
 {
     auto_text nodes = {0};
-    struct bytes_text size;
+    struct bytes_text size = {0};
     for (unsigned n = 0; n < board->node_count; n++) {
         const struct board_node *node = &board->node[n];
         uint64_t left = demand->page_bytes ? node->pages_left : node->ordinary_left_bytes / PLACE_ORDINARY_PAGE_BYTES;

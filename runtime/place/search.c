@@ -191,16 +191,16 @@ static struct cost set_distance(const struct search *search)
  * states per node. */
 static struct cost run_layers(struct search *search, const struct layers *layers, struct pick *picks)
 {
-    unsigned vcpus = search->demand->vcpus, rest_low = 0, rest_high = 0;
+    unsigned vcpus = search->demand->vcpus, nodes = search->usable_count, rest_low = 0, rest_high = 0;
     struct window range[LIMIT_HOST_NODES], now = {0, 0};
-    for (unsigned i = 0; i < search->usable_count; i++) {
+    for (unsigned i = 0; i < nodes; i++) {
         range[i] = node_range(search, search->usable[i]);
         rest_low += range[i].low;
         rest_high += range[i].high;
     }
     clear_window(layers, search->now, now);
     search->now[0] = (struct cost){0};
-    for (unsigned i = 0; i < search->usable_count; i++) {
+    for (unsigned i = 0; i < nodes; i++) {
         unsigned n = search->usable[i];
         if (!search->is_chosen[n] && !layers->places)
             continue;
@@ -457,7 +457,7 @@ static bool solve_hybrid(const struct board *board, const struct demand *demand,
 bool search_solve(const struct board *board, const struct demand *demand, struct solution *ret_solution,
                   struct candidates *log)
 {
-    bool may_be_remote = demand->page_bytes && !demand->passthrough && demand->numa != VM_NUMA_STRICT;
+    unsigned may_be_remote = demand->page_bytes && !demand->passthrough && demand->numa != VM_NUMA_STRICT;
     uint64_t pages = 0;
     for (unsigned n = 0; n < board->node_count; n++)
         pages += board->node[n].pages_left;

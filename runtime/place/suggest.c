@@ -233,7 +233,7 @@ static void try_smaller(const struct suggester *suggester, const struct vm_spec 
     if (cores && cpuset_is_empty(&spec->shared_vcpus))
         suggest(suggester, "fits with %llu vCPU%s%s", (unsigned long long)cores * threads,
                 cores * threads == 1 ? "" : "s", also);
-    struct bytes_text bytes;
+    struct bytes_text bytes = {0};
     uint64_t units = largest_that_fits(suggester, spec, spec->memory_bytes / memory_unit(spec), less_memory);
     if (units)
         suggest(suggester, "fits with %s of memory%s", bytes_format(units * memory_unit(spec), &bytes), also);
