@@ -50,8 +50,9 @@ static void find_candidates(const struct files *files, struct candidates *found)
     cpuset_foreach(id, &ids)
     {
         struct candidate c = {.id = id};
-        if (!files_mask(files, &c.cpus, NODE_FOLDER "node%d/cpumap", id))
-            files_set(files, &c.cpus, NODE_FOLDER "node%d/cpulist", id);
+        if (!files_mask(files, &c.cpus, NODE_FOLDER "node%d/cpumap", id) &&
+            !files_set(files, &c.cpus, NODE_FOLDER "node%d/cpulist", id))
+            continue; /* a folder, but not a node's */
         c.memory_bytes = meminfo_bytes(files, id);
         c.dropped = cpuset_intersects(&taken, &c.cpus);
         if (!c.dropped)
@@ -246,9 +247,8 @@ static void keep_nodes(const struct files *files, const struct candidates *found
     }
     for (unsigned i = 0; i < found->count && host->node_count < LIMIT_HOST_NODES; i++) {
         const struct candidate *c = &found->at[i];
-        bool withheld =
-            allowance->nodes_known && c->memory_bytes > 0 && !cpuset_has(&allowance->nodes, (unsigned)c->id);
-        if (c->dropped || withheld || (c->memory_bytes == 0 && cpuset_is_empty(&cpus[i])))
+        bool given = !allowance->nodes_known || cpuset_has(&allowance->nodes, (unsigned)c->id);
+        if (c->dropped || (!given && (c->memory_bytes > 0 || cpuset_is_empty(&cpus[i]))))
             continue;
         struct host_node *node = &host->node[host->node_count++];
         node->id = c->id;

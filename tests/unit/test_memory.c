@@ -68,7 +68,7 @@ static void nodes_without_cpus_or_memory_stay(void)
     put_node(2, "", "4096", "30 30 10 30");
     put_node(3, "", "0", "30 30 30 10");
     probe();
-    CHECK_INT(host.node_count, 3); /* a node with neither is a device's */
+    CHECK_INT(host.node_count, 4); /* the last has neither: a device's */
     CHECK_INT(host.cpu[4].node, 1);
     CHECK_INT(host.node[1].memory_bytes, 0);
     CHECK(cpuset_is_empty(&host.node[2].cpus));
@@ -87,6 +87,10 @@ static void cpus_belong_to_the_memory_that_names_them(void)
     tree_put(&tree, "/sys/devices/system/node/node3/access0/initiators/node1", "");
     tree_put(&tree, "/sys/devices/system/node/node4/access1/initiators/node0", "");
     tree_put(&tree, "/sys/devices/system/node/node4/access1/initiators/node1", "");
+    /* As the kernel fills it in: nodes that have memory. */
+    tree_put(&tree, "/proc/mounts", "cgroup /cg cgroup rw,cpuset 0 0\n");
+    tree_put(&tree, "/proc/self/cpuset", "/\n");
+    tree_put(&tree, "/cg/cpuset.mems", "2-4\n");
     probe();
     CHECK_INT(host.node_count, 3);
     CHECK_INT(host.node[0].id, 2);
