@@ -105,7 +105,8 @@ static int write_domain(const struct render *r, const struct vm_spec *spec, cons
     struct image_config images = {.state_dir = r->config.state_dir,
                                   .host_disk_dirs = (const char *const *)r->config.host_disk_dirs};
     struct disk_source *disks;
-    if (image_plan_disks(&images, spec, &disks, err) < 0)
+    auto_kernel_files kernel = {0};
+    if (image_plan_kernel(&images, spec, &kernel, err) < 0 || image_plan_disks(&images, spec, &disks, err) < 0)
         return -1;
     auto_free char *run_dir = must_format("%s/%s_%s", r->config.run_dir, spec->namespace_, spec->name);
     struct domain_request request = {
@@ -113,6 +114,8 @@ static int write_domain(const struct render *r, const struct vm_spec *spec, cons
         .spec = spec,
         .placement = placement,
         .disk = disks,
+        .kernel_path = kernel.path[KERNEL_FILE_KERNEL],
+        .initrd_path = kernel.path[KERNEL_FILE_INITRD],
         .run_dir = run_dir,
         .emulation = needs_emulation(r),
     };

@@ -23,7 +23,8 @@ static void add_warnings(struct work *work, const struct findings *findings)
         text_printf(&work->warnings, "%s\n", findings->warning[i]);
 }
 
-static int render(struct work *work, const struct disk_source *disks, struct text *ret_xml, struct error *err)
+static int render(struct work *work, const struct disk_source *disks, const struct kernel_files *kernel,
+                  struct text *ret_xml, struct error *err)
 {
     auto_findings findings = {0};
     const struct domain_request request = {
@@ -31,6 +32,8 @@ static int render(struct work *work, const struct disk_source *disks, struct tex
         .spec = &work->spec,
         .placement = work->placement,
         .disk = disks,
+        .kernel_path = kernel->path[KERNEL_FILE_KERNEL],
+        .initrd_path = kernel->path[KERNEL_FILE_INITRD],
         .run_dir = work->run_dir,
         .emulation = work->emulation,
         .paused = true,
@@ -44,16 +47,20 @@ static int render(struct work *work, const struct disk_source *disks, struct tex
 static int define_and_start(struct work *work, struct error *err)
 {
     struct disk_source *disks = NULL;
-    if (image_plan_disks(&work->image, &work->spec, &disks, err))
+    auto_kernel_files kernel = {0};
+    if (image_plan_kernel(&work->image, &work->spec, &kernel, err) ||
+        image_plan_disks(&work->image, &work->spec, &disks, err))
         return -1;
     auto_text xml = {0};
     int r = image_prepare_disks(&work->image, &work->spec, disks, NULL, NULL, err);
+    if (r == 0)
+        r = image_prepare_kernel(&work->image, &work->spec, &kernel, NULL, NULL, err);
     if (r == 0)
         work->stage = WORK_STAGE_DOMAIN;
     if (r == 0)
         r = file_make_folders(work->run_dir, 0711, err);
     if (r == 0)
-        r = render(work, disks, &xml, err);
+        r = render(work, disks, &kernel, &xml, err);
     disk_sources_free(disks, work->spec.disk_count);
     /* Always paused: nothing of the guest runs before its threads are where they belong. */
     return r ? -1 : hypervisor_start(work->hypervisor, text_cstr(&xml), true, err);

@@ -120,3 +120,20 @@ int container_disk_prepare(const struct image_config *config, const struct vm_sp
     *ret_qcow2 = strcmp(json_text_at(row, "format", ""), "qcow2") == 0;
     return 0;
 }
+
+int container_file_prepare(const struct image_config *config, const struct vm_spec *spec, const json_t *source,
+                           const char *path, const char *link_path, void (*progress)(const char *sentence, void *arg),
+                           void *arg, struct error *err)
+{
+    struct import_job job = {.config = config,
+                             .name = json_text_at(source, "image", ""),
+                             .path = path,
+                             .pulled = true,
+                             .any_file = true,
+                             .progress = progress,
+                             .progress_arg = arg};
+    if (image_name_check(job.name, err) < 0 || bring(&job, spec, source, link_path, err) < 0)
+        return -1;
+    auto_json *row = catalog_link(config->state_dir, job.name, job.path, link_path, err);
+    return row ? 0 : -1;
+}

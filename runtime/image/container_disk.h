@@ -1,4 +1,4 @@
-/* containerDisk volumes: from an image name to a base file of the run. */
+/* containerDisk volumes: from an image name to a base file of the run. Other files in images the same way. */
 #pragma once
 
 #include "runtime/image/image.h"
@@ -14,4 +14,9 @@
  * A name pinned by digest is never asked for again once it is here. */
 int container_disk_prepare(const struct image_config *config, const struct vm_spec *spec, const json_t *source,
                            const char *base_path, bool *ret_qcow2, void (*progress)(const char *sentence, void *arg),
+                           void *arg, struct error *err);
+
+/* [blocks] The file at path inside the image that source names, as a link of the run: a kernel or an initrd. */
+int container_file_prepare(const struct image_config *config, const struct vm_spec *spec, const json_t *source,
+                           const char *path, const char *link_path, void (*progress)(const char *sentence, void *arg),
                            void *arg, struct error *err);

@@ -35,6 +35,21 @@ int image_prepare_disks(const struct image_config *config, const struct vm_spec 
 int image_release_disks(const struct image_config *config, const char *namespace_, const char *name, bool all,
                         struct error *err);
 
+/* firmware.kernelBoot: kernel and initrd out of a container image; NULL where none is asked for. Planned and prepared
+ * as disks are, released with them. */
+enum { KERNEL_FILE_KERNEL, KERNEL_FILE_INITRD, KERNEL_FILE_COUNT };
+struct kernel_files {
+    char *path[KERNEL_FILE_COUNT];
+};
+#define auto_kernel_files __attribute__((cleanup(kernel_files_finish))) struct kernel_files
+void kernel_files_finish(struct kernel_files *files);
+int image_plan_kernel(const struct image_config *config, const struct vm_spec *spec, struct kernel_files *ret_files,
+                      struct error *err);
+/* [blocks; worker] */
+int image_prepare_kernel(const struct image_config *config, const struct vm_spec *spec,
+                         const struct kernel_files *files, void (*progress)(const char *sentence, void *arg), void *arg,
+                         struct error *err);
+
 /* The local image store; all block. import: FILE (raw or qcow2), "oci:DIR", "docker-archive:FILE"; stored by digest,
  * named, and from then on never pulled. path: the disk inside a container image; NULL: the only file in /disk. */
 int image_import(const struct image_config *config, const char *name, const char *path, const char *source,

@@ -69,13 +69,14 @@ static void unstage(struct staged *s)
 static int keep(const struct import_job *job, struct staged *s, struct error *err)
 {
     char digest[WRITER_DIGEST_MAX];
-    struct disk_facts facts;
+    struct disk_facts facts = {.virtual_bytes = s->writer.offset};
     char created[TIMESTAMP_TEXT_MAX];
-    if (writer_finish(&s->writer, digest, err) < 0 || disk_inspect(s->file, &facts, err) < 0)
+    if (writer_finish(&s->writer, digest, err) < 0 || (!job->any_file && disk_inspect(s->file, &facts, err) < 0))
         return -1;
+    const char *format = job->any_file ? "file" : facts.qcow2 ? "qcow2" : "raw";
     auto_json *row = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s}", "name", job->name, "path", job->path,
-                               "digest", digest, "format", facts.qcow2 ? "qcow2" : "raw", "bytes",
-                               (json_int_t)s->writer.offset, "virtualBytes", (json_int_t)facts.virtual_bytes, "source",
+                               "digest", digest, "format", format, "bytes", (json_int_t)s->writer.offset,
+                               "virtualBytes", (json_int_t)facts.virtual_bytes, "source",
                                job->pulled ? "pulled" : "imported", "created", timestamp_format(now_wall_s(), created));
     if (job->manifest)
         json_object_set_new(row, "manifest", json_string(job->manifest));

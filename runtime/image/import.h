@@ -9,6 +9,7 @@ struct import_job {
     const char *path;     /* inside a container image; "" for the only file in /disk */
     const char *manifest; /* the registry's digest, or NULL */
     bool pulled;
+    bool any_file; /* not a disk: a kernel or an initrd, kept as it is */
     void (*progress)(const char *sentence, void *arg);
     void *progress_arg;
 };
