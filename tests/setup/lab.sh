@@ -13,11 +13,13 @@
 # Every change is a line in LAB_DIR/journal before it is made; "down" reads it backwards, also after a crash.
 #
 # LAB_DIR (/run/rtvmd-lab) must be short: sockets live below it. LAB_CACHE keeps what libvirt learns about QEMU.
+# LAB_QEMU_USER (root) is who a private libvirtd runs QEMU as; libvirt-qemu is what Debian's own does.
 set -eu
 
 LAB_DIR=${LAB_DIR:-/run/rtvmd-lab}
 LAB_PAGES_2M=${LAB_PAGES_2M:-0}
 LAB_PAGES_1G=${LAB_PAGES_1G:-1}
+LAB_QEMU_USER=${LAB_QEMU_USER:-root}
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-build}
 LAB_CACHE=${LAB_CACHE:-$here/../../$build/lab-cache}
@@ -100,7 +102,8 @@ needs_shim() {
 }
 
 write_configuration() {
-    mkdir -p "$LAB_DIR/etc" "$LAB_DIR/lib" "$LAB_DIR/log" "$LAB_DIR/run" "$LAB_CACHE"
+    mkdir -p "$LAB_DIR/etc" "$LAB_DIR/lib/qemu" "$LAB_DIR/log" "$LAB_DIR/run" "$LAB_CACHE/qemu"
+    chown "$LAB_QEMU_USER:" "$LAB_DIR/lib/qemu" "$LAB_CACHE/qemu"
     chmod 0755 "$LAB_DIR"
     cat >"$LAB_DIR/etc/libvirtd.conf" <<-END
 	unix_sock_dir = "$LAB_DIR/run"
@@ -111,9 +114,9 @@ write_configuration() {
 	log_outputs = "2:file:$LAB_DIR/log/libvirtd.log"
 	END
     cat >"$LAB_DIR/etc/qemu.conf" <<-END
-	user = "root"
-	group = "root"
-	clear_emulator_capabilities = 0
+	user = "$LAB_QEMU_USER"
+	group = "$(id -gn "$LAB_QEMU_USER")"
+	clear_emulator_capabilities = $([ "$LAB_QEMU_USER" = root ] && echo 0 || echo 1)
 	security_driver = "none"
 	stdio_handler = "file"
 	namespaces = []
@@ -266,7 +269,7 @@ restart-libvirtd)
     start_private_libvirtd
     ;;
 *)
-    sed -n '2,19s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,20s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
