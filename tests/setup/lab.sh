@@ -124,6 +124,17 @@ write_configuration() {
 	END
 }
 
+# As udev does on a machine that has it. Without, libvirt asks QEMU anew what it can do at every turn: minutes.
+open_kvm_to_qemu() {
+    if [ "$LAB_QEMU_USER" = root ] || [ ! -e /dev/kvm ] || [ "$(stat -c %G:%a /dev/kvm)" = kvm:660 ]; then
+        return 0
+    fi
+    say "/dev/kvm: for group kvm"
+    note "owner /dev/kvm $(stat -c '%u:%g %a' /dev/kvm)"
+    chgrp kvm /dev/kvm
+    chmod 660 /dev/kvm
+}
+
 # Runs in a mount namespace of its own, where libvirt's fixed folders are ours.
 start_private_libvirtd() {
     preload=""
@@ -206,6 +217,7 @@ up() {
         [ -z "$mounted_new" ] || restart_system_libvirtd
     else
         write_configuration
+        open_kvm_to_qemu
         start_private_libvirtd
     fi
     trap - EXIT
@@ -216,6 +228,11 @@ undo() {
     value)
         say "$2: back to $3"
         echo "$3" >"$2" || say "$2: could not be set back"
+        ;;
+    owner)
+        say "$2: back to $3 $4"
+        chown "$3" "$2"
+        chmod "$4" "$2"
         ;;
     mount)
         say "unmount $2"
