@@ -102,6 +102,8 @@ static void remove_vmi(struct runtime *runtime, struct machine *machine, json_t 
     else if (store_delete(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name, NULL, &err))
         log_warn("vmi %s stays: %s", machine->key, err.text);
     machine->uid[0] = '\0';
+    /* What a run had was given back; what the VM has beside (when it was not being deleted then) is still there. */
+    machine->is_clean = vm && object_is_deleting(vm);
 }
 
 static const char *failure_reason(const struct machine *machine)
