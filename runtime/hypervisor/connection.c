@@ -101,7 +101,7 @@ static int open_anew(struct hypervisor *hypervisor, struct error *err)
     hypervisor->connection = connection;
     if (hypervisor->loop)
         events_register(hypervisor, connection);
-    log_at(LOG_LEVEL_INFO, "connected to libvirt uri=%s", hypervisor->uri);
+    log_at(LOG_LEVEL_DEBUG, "connected to libvirt uri=%s", hypervisor->uri);
     return 0;
 }
 
