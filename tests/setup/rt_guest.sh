@@ -40,11 +40,10 @@ mkdir -p "$work/package" "$work/root/modules"
 dpkg-deb --fsys-tarfile "$folder/kernel.deb" >"$work/package.tar"
 
 # ---- the modules the guest needs, in the order they can be inserted
-modules="drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/virtio_pci_modern_dev
+modules="drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_modern_dev
 drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci drivers/block/virtio_blk
 drivers/scsi/scsi_common drivers/scsi/scsi_mod drivers/ata/libata drivers/ata/libahci drivers/ata/ahci
-drivers/cdrom/cdrom drivers/scsi/sr_mod fs/isofs/isofs drivers/acpi/button drivers/input/evdev
-drivers/char/hw_random/virtio-rng"
+drivers/cdrom/cdrom drivers/scsi/sr_mod fs/isofs/isofs drivers/acpi/button drivers/input/evdev"
 tar -xf "$work/package.tar" -C "$work/package" --wildcards './boot/vmlinuz-*' './lib/modules/*/modules.builtin'
 kernel=$(basename "$work"/package/lib/modules/*)
 for module in $modules; do
