@@ -7,6 +7,7 @@
 #include "api/access.h"
 #include "api/collect.h"
 #include "api/discovery.h"
+#include "api/openapi.h"
 #include "api/read.h"
 #include "api/subresource.h"
 #include "api/tunnel.h"
@@ -38,6 +39,10 @@ static const struct route {
     {HTTP_GET, "/api", discovery_api, false},
     {HTTP_GET, "/api/v1", discovery_resources, false},
     {HTTP_GET, "/apis", discovery_apis, false},
+    {HTTP_GET, "/openapi/v2", openapi_v2, false},
+    {HTTP_GET, "/openapi/v3", openapi_v3_index, false},
+    {HTTP_GET, "/openapi/v3/api/v1", openapi_v3_group, false},
+    {HTTP_GET, "/openapi/v3/apis/*/*", openapi_v3_group, false},
     {HTTP_GET, "/apis/*", discovery_group, false},
     {HTTP_GET, "/apis/*/*", discovery_resources, false},
     {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/version", discovery_kubevirt, false},
