@@ -141,8 +141,9 @@ static int connect_database(struct store *store, struct error *err)
         return store->db ? db_fail(store, "open", err) : fail(err, ERROR_INTERNAL, "%s: out of memory", path);
     sqlite3_extended_result_codes(store->db, 0);
     auto_free char *setup =
-        must_format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA wal_autocheckpoint = %d;"
+        /* Exclusive first: then WAL needs no shared memory file. */
+        must_format("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                    "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = %d;"
                     "PRAGMA journal_size_limit = 8388608; PRAGMA temp_store = MEMORY;"
                     "PRAGMA cache_size = -1024;",
                     WAL_PAGES);
