@@ -1,4 +1,5 @@
 /* The snapshot of a host as JSON, both ways. The keys are a contract (DESIGN section 6). What is not known is null. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +127,9 @@ static void read_text(struct reader *r, const json_t *object, const char *key, c
     if (value && !json_is_string(value))
         complain(r, key, "a string");
     snprintf(out, size, "%s", json_is_string(value) ? json_string_value(value) : "");
+    for (char *p = out; *p; p++)
+        if (!isprint((unsigned char)*p))
+            *p = '?'; /* a character that the buffer cuts in two would be no UTF-8 */
 }
 
 static int read_word(struct reader *r, const json_t *object, const char *key, const char *const words[], size_t count)
@@ -224,13 +228,16 @@ static void read_node(struct reader *r, const json_t *object, struct host_node *
     const json_t *value;
     json_array_foreach(distances, i, value)
     {
-        node->distance[i] = json_is_integer(value) ? (int)json_integer_value(value) : 0;
+        json_int_t distance = json_integer_value(value); /* null, unknown, is 0 */
+        node->distance[i] = distance > 0 && distance <= 255 ? (int)distance : 0;
     }
     const json_t *pools = read_array(r, object, "hugepages", LIMIT_HOST_PAGE_SIZES);
     json_array_foreach(pools, i, value)
     {
         struct host_page_pool *p = &node->pool[node->pool_count++];
         p->size_bytes = (uint64_t)read_int(r, value, "sizeBytes", 1, INT64_MAX, 0);
+        if (p->size_bytes == 0)
+            complain(r, "hugepages", "sizeBytes in each");
         p->total = (uint64_t)read_int(r, value, "total", 0, INT64_MAX, 0);
         p->free = (uint64_t)read_int(r, value, "free", 0, INT64_MAX, 0);
         p->surplus = (uint64_t)read_int(r, value, "surplus", 0, INT64_MAX, 0);
@@ -268,7 +275,8 @@ static void read_machine(struct reader *r, const json_t *snapshot, struct host *
     const json_t *mounted = read_array(r, snapshot, "hugetlbfs", LIMIT_HOST_PAGE_SIZES);
     json_array_foreach(mounted, i, value)
     {
-        host->hugetlbfs_size_bytes[host->hugetlbfs_count++] = (uint64_t)json_integer_value(value);
+        if (json_integer_value(value) > 0)
+            host->hugetlbfs_size_bytes[host->hugetlbfs_count++] = (uint64_t)json_integer_value(value);
     }
     host->isolated = read_list_text(r, snapshot, "isolatedCpus");
     host->nohz_full = read_list_text(r, snapshot, "nohzFullCpus");
@@ -308,7 +316,10 @@ int host_from_json(const json_t *snapshot, struct host *ret_host, struct error *
     json_array_foreach(nodes, i, value)
     {
         snprintf(r.where, sizeof r.where, "nodes[%zu].", i);
-        read_node(&r, value, &ret_host->node[ret_host->node_count++]);
+        struct host_node *node = &ret_host->node[ret_host->node_count++];
+        read_node(&r, value, node);
+        if (&ret_host->node[host_node_index(ret_host, node->id)] != node)
+            complain(&r, "id", "every node once");
     }
     if (r.failed)
         return -1;
