@@ -127,6 +127,7 @@ static int fixed_options(IsoWriteOpts **ret_options)
     int codes[] = {
         iso_write_opts_set_iso_level(o, 3),
         iso_write_opts_set_rockridge(o, 1),
+        iso_write_opts_set_rrip_version_1_10(o, 1), /* the newer one numbers files by where the heap is */
         iso_write_opts_set_joliet(o, 1),
         iso_write_opts_set_relaxed_vol_atts(o, 1), /* a label in lower case, which cloud-init wants */
         iso_write_opts_set_always_gmt(o, 1),
