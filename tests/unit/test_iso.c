@@ -19,8 +19,9 @@ static void read_back(const char *path, struct text *out)
     while (archive_read_next_header(a, &entry) == ARCHIVE_OK) {
         if (archive_entry_filetype(entry) != AE_IFREG)
             continue;
-        text_printf(out, "%s %o %lld=", archive_entry_pathname(entry), (unsigned)archive_entry_perm(entry),
-                    (long long)archive_entry_mtime(entry));
+        const char *name = archive_entry_pathname(entry);
+        text_printf(out, "%s %o %lld=", text_starts_with(name, "./") ? name + 2 : name,
+                    (unsigned)archive_entry_perm(entry), (long long)archive_entry_mtime(entry));
         char chunk[512];
         ssize_t n;
         while ((n = archive_read_data(a, chunk, sizeof chunk)) > 0)
@@ -93,7 +94,7 @@ static void replaces_what_was_there(void)
     }
     auto_text found = {0};
     read_back(path, &found);
-    CHECK_TEXT(text_cstr(&found), "./k 444 0=new\n");
+    CHECK_TEXT(text_cstr(&found), "k 444 0=new\n");
     auto_free char *staging = must_format("%s.new", path);
     CHECK(access(staging, F_OK) < 0);
 }
