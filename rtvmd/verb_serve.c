@@ -263,6 +263,7 @@ static int begin(struct daemon *d, struct error *err)
     if (isolate_early(err) < 0 || make_folder(config->state_dir, err) < 0 || make_folder(config->run_dir, err) < 0)
         return -1;
     raise_descriptor_limit();
+    setenv("HOME", config->state_dir, 0); /* libvirt's client wants one, and services have none */
     d->loop = loop_new();
     d->store = store_open(config->state_dir, d->loop, err);
     if (!d->store || open_host(d, err) < 0)

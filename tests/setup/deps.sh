@@ -10,7 +10,7 @@ clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck
 libxml2-utils busybox-static xorriso isolinux syslinux-common cpio curl jq python3 git xz-utils bzip2 socat"
 # What `make static` compiles libvirt's client with, and the archives Debian ships for the other libraries.
 [ "${1:-}" = static ] && packages="$packages meson ninja-build libglib2.0-dev libtirpc-dev libgnutls28-dev xsltproc rpcsvc-proto
-dpkg-dev libpcre2-dev libffi-dev libacl1-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev zlib1g-dev nettle-dev libjte-dev"
+dpkg-dev libpcre2-dev libffi-dev libacl1-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev zlib1g-dev nettle-dev libjte-dev mmdebstrap lintian"
 # Any kubectl will do; Debian's package must not be laid over another one.
 command -v kubectl >/dev/null 2>&1 || packages="$packages kubernetes-client"
 
