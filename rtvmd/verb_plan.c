@@ -63,7 +63,7 @@ static void write_threads(const struct host *host, const struct placement *place
         struct cpuset own = floats ? placement->shared : cpuset_of((unsigned)placement->vcpu_cpu[v]);
         auto_free char *name = must_format("vCPU %u", v);
         auto_free char *role = cpuset_has(&placement->realtime_vcpus, v)
-                                   ? must_format("FIFO %u, own CPU", placement->fifo_priority)
+                                   ? must_format("FIFO %u, own CPU", placement_priority(placement, v))
                                    : must_strdup(floats ? "shared" : "own CPU");
         thread_row(&table, host, name, &own, role);
     }

@@ -31,7 +31,7 @@ static const struct row ROWS[] = {
     {"dedicated_cpus shared_vcpus placement.vcpu_cpu", "domain/cputune", domain_write_vcpu_pins},
     {"isolate_emulator placement.emulator", "domain/cputune", domain_write_emulator_pin},
     {"placement.iothread", "domain/cputune", domain_write_iothread_pins},
-    {"realtime_vcpus fifo_priority", "domain/cputune", domain_write_vcpu_scheduler},
+    {"realtime_vcpus fifo_priority vcpu_priority", "domain/cputune", domain_write_vcpu_scheduler},
     {"numa_passthrough placement.memory_nodes", "domain/numatune", domain_write_numatune},
     {"firmware_uuid firmware_serial", "domain/sysinfo", domain_write_sysinfo},
     {"architecture machine_type efi secure_boot efi_persistent", "domain/os", domain_write_os_type},

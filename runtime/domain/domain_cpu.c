@@ -57,9 +57,18 @@ void domain_write_vcpu_scheduler(struct domain_build *b)
     struct cpuset_text vcpus;
     struct cpuset all = cpuset_range(0, b->spec->vcpus - 1);
     struct cpuset realtime = cpuset_and(&b->placement->realtime_vcpus, &all);
-    if (!cpuset_is_empty(&realtime))
-        xml_leaf(b->xml, "vcpusched", "vcpus", cpuset_format(&realtime, &vcpus), "scheduler", "fifo", "priority",
-                 NUMBER(b->placement->fifo_priority));
+    while (!cpuset_is_empty(&realtime)) { /* one element for every priority in use */
+        unsigned priority = placement_priority(b->placement, (unsigned)cpuset_next(&realtime, 0));
+        struct cpuset equal = {0};
+        cpuset_foreach(v, &realtime)
+        {
+            if (placement_priority(b->placement, (unsigned)v) == priority)
+                cpuset_add(&equal, (unsigned)v);
+        }
+        realtime = cpuset_minus(&realtime, &equal);
+        xml_leaf(b->xml, "vcpusched", "vcpus", cpuset_format(&equal, &vcpus), "scheduler", "fifo", "priority",
+                 NUMBER(priority));
+    }
 }
 
 static bool model_follows_host(const char *model)

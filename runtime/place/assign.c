@@ -171,6 +171,8 @@ void assign_shared(const struct board *board, const struct demand *demand, const
 {
     placement->shared = board->housekeeping;
     placement->fifo_priority = spec->fifo_priority ? spec->fifo_priority : 1;
+    for (unsigned v = 0; v < placement->vcpu_count; v++)
+        placement->vcpu_priority[v] = spec->vcpu_priority[v];
     if (spec->realtime)
         placement->realtime_vcpus = cpuset_minus(&spec->realtime_vcpus, &demand->floating);
     placement->emulator_is_exclusive = demand->emulator > 0;

@@ -52,7 +52,13 @@ static void check_priority(const struct check_input *in, struct decision *decisi
         {1, true, "ktimers/N and rcuc/N"},
         {50, false, "irq/N-NAME"},
     };
-    unsigned ours = in->spec->fifo_priority;
+    unsigned ours = 0;
+    cpuset_foreach(v, &in->spec->realtime_vcpus)
+    {
+        unsigned own = (unsigned)v < in->spec->vcpus ? in->spec->vcpu_priority[v] : 0;
+        own = own ? own : in->spec->fifo_priority;
+        ours = own > ours ? own : ours;
+    }
     for (size_t i = 0; in->demand->realtime && i < ARRAY_SIZE(KERNEL); i++)
         if (ours > KERNEL[i].priority && (in->host->rt_kernel == HOST_YES || !KERNEL[i].only_rt_kernel))
             verdict_warn(decision,

@@ -42,8 +42,9 @@ struct placement {
     int16_t vcpu_cpu[LIMIT_VM_VCPUS]; /* host CPU, or -1: floats over `shared` */
     struct cpuset realtime_vcpus;     /* run SCHED_FIFO at fifo_priority */
     unsigned fifo_priority;
-    struct cpuset shared;   /* where floating vCPUs run: housekeeping CPUs */
-    struct cpuset emulator; /* QEMU's own threads, and helper kernel threads */
+    uint8_t vcpu_priority[LIMIT_VM_VCPUS]; /* 0: fifo_priority; see placement_priority() */
+    struct cpuset shared;                  /* where floating vCPUs run: housekeeping CPUs */
+    struct cpuset emulator;                /* QEMU's own threads, and helper kernel threads */
     bool emulator_is_exclusive;
     unsigned iothread_count;
     struct cpuset iothread[LIMIT_VM_IOTHREADS]; /* [0] is iothread 1 */
@@ -57,6 +58,12 @@ struct placement {
     unsigned page_count;        /* what to claim, by node and page size; owner is NULL */
     struct claimed_pages page[LIMIT_HOST_NODES];
 };
+
+static inline unsigned placement_priority(const struct placement *placement, unsigned vcpu)
+{
+    unsigned own = vcpu < LIMIT_VM_VCPUS ? placement->vcpu_priority[vcpu] : 0;
+    return own ? own : placement->fifo_priority;
+}
 
 struct place_reason {
     const char *code; /* "InsufficientExclusiveCPUs", "InsufficientHugePages", "RealtimeThrottled", … : static */

@@ -23,6 +23,17 @@ static json_t *vcpus_to_json(const struct placement *placement)
     return object;
 }
 
+static json_t *priorities_to_json(const struct placement *placement)
+{
+    json_t *object = json_object();
+    for (unsigned v = 0; v < placement->vcpu_count; v++) {
+        auto_free char *key = must_format("%u", v);
+        if (placement->vcpu_priority[v])
+            json_object_set_new(object, key, json_integer(placement->vcpu_priority[v]));
+    }
+    return object;
+}
+
 static json_t *iothreads_to_json(const struct placement *placement)
 {
     json_t *object = json_object();
@@ -68,6 +79,7 @@ json_t *placement_to_json(const struct placement *placement)
     json_object_set_new(object, "vcpuCount", json_integer(placement->vcpu_count));
     json_object_set_new(object, "realtimeVcpus", set_to_json(&placement->realtime_vcpus));
     json_object_set_new(object, "fifoPriority", json_integer(placement->fifo_priority));
+    json_object_set_new(object, "vcpuPriorities", priorities_to_json(placement));
     json_object_set_new(object, "shared", set_to_json(&placement->shared));
     json_object_set_new(object, "emulatorIsExclusive", json_boolean(placement->emulator_is_exclusive));
     json_object_set_new(object, "parked", set_to_json(&placement->parked));
@@ -125,6 +137,22 @@ static int vcpus_from_json(const json_t *object, struct placement *placement, st
             return fail(err, ERROR_INVALID, "placement.vcpus.%s: want vCPU below %u on a CPU below %d", key,
                         placement->vcpu_count, CPUSET_MAX);
         placement->vcpu_cpu[vcpu] = (int16_t)cpu;
+    }
+    return 0;
+}
+
+static int priorities_from_json(const json_t *object, struct placement *placement, struct error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        uint64_t vcpu;
+        json_int_t priority = json_integer_value(value);
+        if (!text_to_u64(key, &vcpu) || vcpu >= placement->vcpu_count || priority < 1 || priority > LIMIT_FIFO_PRIORITY)
+            return fail(err, ERROR_INVALID, "placement.vcpuPriorities.%s: want vCPU below %u at 1 to %u", key,
+                        placement->vcpu_count, LIMIT_FIFO_PRIORITY);
+        placement->vcpu_priority[vcpu] = (uint8_t)priority;
     }
     return 0;
 }
@@ -202,6 +230,7 @@ int placement_from_json(const json_t *object, struct placement *ret_placement, s
         if (set_from_json(json_object_get(object, sets[i].key), sets[i].key, sets[i].set, err) != 0)
             return -1;
     if (vcpus_from_json(json_object_get(object, "vcpus"), placement, err) != 0 ||
+        priorities_from_json(json_object_get(object, "vcpuPriorities"), placement, err) != 0 ||
         iothreads_from_json(json_object_get(object, "iothreads"), placement, err) != 0 ||
         cells_from_json(json_object_get(object, "cells"), placement, err) != 0)
         return -1;

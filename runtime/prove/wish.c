@@ -89,7 +89,7 @@ static void want_as_planned(struct prove_thread *thread, const struct placement 
     } else if (thread->role == PROVE_VCPU && thread->index < (int)placement->vcpu_count) {
         unsigned vcpu = (unsigned)thread->index;
         struct cpuset cpus = cpus_of_vcpu(placement, vcpu);
-        want(thread, &cpus, cpuset_has(&placement->realtime_vcpus, vcpu), placement->fifo_priority);
+        want(thread, &cpus, cpuset_has(&placement->realtime_vcpus, vcpu), placement_priority(placement, vcpu));
     } else if (thread->role == PROVE_IOTHREAD && thread->index >= 1 &&
                thread->index <= (int)placement->iothread_count) {
         want(thread, &placement->iothread[thread->index - 1], false, 0);

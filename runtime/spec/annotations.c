@@ -56,15 +56,54 @@ static int apply_host_tuning(const char *value, struct vm_spec *spec, struct err
     return 0;
 }
 
-static int apply_fifo_priority(const char *value, struct vm_spec *spec, struct error *err)
+static int read_priority(const char *text, unsigned *ret_priority, struct error *err)
 {
     uint64_t priority;
-    if (!text_to_u64(value, &priority) || priority < 1 || priority > LIMIT_FIFO_PRIORITY)
+    if (!text_to_u64(text, &priority) || priority < 1 || priority > LIMIT_FIFO_PRIORITY)
         return fail(err, ERROR_INVALID,
-                    "'%s' is not a whole number from 1 to %u (99 belongs to the kernel's own threads)", value,
+                    "'%s' is not a whole number from 1 to %u (99 belongs to the kernel's own threads)", text,
                     LIMIT_FIFO_PRIORITY);
-    spec->fifo_priority = (unsigned)priority;
+    *ret_priority = (unsigned)priority;
     return 0;
+}
+
+/* "5" for all, "0:5" or "2-3:5" for some. */
+static int apply_one_priority(const char *item, struct vm_spec *spec, struct error *err)
+{
+    const char *colon = strchr(item, ':');
+    unsigned priority = 0;
+    if (read_priority(colon ? colon + 1 : item, &priority, err) < 0)
+        return -1;
+    if (!colon) {
+        spec->fifo_priority = priority;
+        return 0;
+    }
+    struct cpuset vcpus;
+    auto_free char *list = must_strndup(item, (size_t)(colon - item));
+    if (cpuset_parse(list, &vcpus, err) < 0)
+        return -1;
+    if (cpuset_is_empty(&vcpus))
+        return fail(err, ERROR_INVALID, "'%s' names no vCPU", item);
+    cpuset_foreach(v, &vcpus)
+    {
+        if ((unsigned)v >= LIMIT_VM_VCPUS)
+            return fail(err, ERROR_INVALID, "'%s': there is no vCPU %d", item, v);
+        spec->vcpu_priority[v] = (uint8_t)priority;
+    }
+    return 0;
+}
+
+static int apply_fifo_priority(const char *value, struct vm_spec *spec, struct error *err)
+{
+    for (const char *at = value;;) {
+        size_t length = strcspn(at, ",");
+        auto_free char *item = must_strndup(at, length);
+        if (apply_one_priority(item, spec, err) < 0)
+            return strcmp(item, value) == 0 ? -1 : error_prefix(err, "'%s'", value);
+        if (!at[length])
+            return 0;
+        at += length + 1;
+    }
 }
 
 static int apply_cpus(const char *value, struct vm_spec *spec, struct error *err)
@@ -131,7 +170,8 @@ static const struct annotation ANNOTATIONS[] = {
      "where QEMU's own threads run: on the housekeeping CPUs, on a CPU of their own, or on a sibling of a vCPU"},
     {"rtvmd.io/numa-policy", apply_numa_policy, "prefer|strict|spread",
      "the fewest host nodes that hold the VM (one when it fits), one node or a refusal, or spread over nodes"},
-    {"rtvmd.io/fifo-priority", apply_fifo_priority, "1..98", "SCHED_FIFO priority of real-time vCPUs; 1 when not said"},
+    {"rtvmd.io/fifo-priority", apply_fifo_priority, "1..98, or 0:5,2-3:1",
+     "SCHED_FIFO priority of real-time vCPUs, of all or by vCPU; 1 when not said"},
     {"rtvmd.io/cpus", apply_cpus, "CPU list", "the host CPUs this VM's exclusive CPUs are taken from"},
     {"rtvmd.io/shared-vcpus", apply_shared_vcpus, "vCPU list",
      "vCPUs that float on the housekeeping CPUs though the VM has dedicated CPUs; whole guest cores, never real-time"},

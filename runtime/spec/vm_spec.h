@@ -168,8 +168,9 @@ struct vm_spec {
     enum vm_smt_policy smt_policy;
     enum vm_emulator_policy emulator_policy; /* isolateEmulatorThread makes it dedicated */
     enum vm_numa_policy numa_policy;
-    unsigned fifo_priority;     /* 1 by default */
-    struct cpuset wanted_cpus;  /* rtvmd.io/cpus; empty: free choice */
+    unsigned fifo_priority;                /* of real-time vCPUs; 1 by default */
+    uint8_t vcpu_priority[LIMIT_VM_VCPUS]; /* of one vCPU; 0: fifo_priority */
+    struct cpuset wanted_cpus;             /* rtvmd.io/cpus; empty: free choice */
     struct cpuset shared_vcpus; /* rtvmd.io/shared-vcpus: float on housekeeping CPUs though cpus are dedicated */
     enum vm_host_tuning host_tuning;
     uint64_t latency_gate_ns; /* 0: none */

@@ -97,6 +97,25 @@ static void decodes_the_real_time_vm(void)
     CHECK(vm.acpi && !vm.efi && vm.hostname == NULL);
 }
 
+static int decode_priority(const char *value, struct vm_spec *vm, struct error *failure)
+{
+    *vm = (struct vm_spec){.fifo_priority = 1};
+    return annotation_apply("rtvmd.io/fifo-priority", value, vm, failure);
+}
+
+static void priorities_are_given_to_all_or_by_vcpu(void)
+{
+    static const char *const BAD[] = {"", "0", "99", "1,", "0:", ":1", "0:99", "3-1:2", "512:1", "0:1;1:2"};
+    struct vm_spec *vm = must_calloc(1, sizeof *vm);
+    struct error failure;
+    CHECK(decode_priority("5", vm, &failure) == 0 && vm->fifo_priority == 5 && vm->vcpu_priority[0] == 0);
+    CHECK(decode_priority("2,0:5,2-3:1", vm, &failure) == 0 && vm->fifo_priority == 2);
+    CHECK(vm->vcpu_priority[0] == 5 && vm->vcpu_priority[1] == 0 && vm->vcpu_priority[3] == 1);
+    for (size_t i = 0; i < ARRAY_SIZE(BAD); i++)
+        CHECK(decode_priority(BAD[i], vm, &failure) == -1 && failure.kind == ERROR_INVALID);
+    free(vm);
+}
+
 static void a_real_time_vm_that_names_no_model_gets_the_hosts_cpu(void)
 {
     static const char MANIFEST[] =
@@ -149,6 +168,7 @@ static void fills_in_what_is_not_said(void)
 int main(void)
 {
     RUN(decodes_the_real_time_vm);
+    RUN(priorities_are_given_to_all_or_by_vcpu);
     RUN(a_real_time_vm_that_names_no_model_gets_the_hosts_cpu);
     RUN(fills_in_what_is_not_said);
     return test_end();

@@ -189,6 +189,14 @@ static void the_scheduler_gets_only_vcpus_that_exist_and_are_enabled(void)
     CHECK(render());
     CHECK_TEXT(attribute("cputune/vcpusched", "vcpus"), "1");
     CHECK_TEXT(attribute("cputune/vcpusched", "priority"), "42");
+    placement.realtime_vcpus = cpuset_range(0, 1);
+    placement.vcpu_priority[1] = 7;
+    CHECK(render());
+    const struct xml_node *second = xml_next(element("cputune/vcpusched"));
+    CHECK_TEXT(attribute("cputune/vcpusched", "vcpus"), "0");
+    CHECK(second && strcmp(xml_attribute_of(second, "vcpus"), "1") == 0);
+    CHECK(second && strcmp(xml_attribute_of(second, "priority"), "7") == 0);
+    placement.vcpu_priority[1] = 0;
     placement.realtime_vcpus = cpuset_range(2, 63);
     CHECK(render());
     CHECK(!element("cputune/vcpusched"));
@@ -796,6 +804,8 @@ static void no_field_of_the_spec_is_forgotten(void)
         char *semicolon = strchr(line + 1, ';');
         if (semicolon && strncmp(line + 1, "    /*", 6) != 0) {
             *semicolon = '\0';
+            line[1 + strcspn(line + 1, "[")] = '\0';
+            semicolon = line + strlen(line + 1) + 1;
             char *name = semicolon;
             while (name > line && strchr(" *", name[-1]) == NULL)
                 name--;

@@ -637,7 +637,11 @@ static void decisions_survive_json(void)
     struct vm_spec spec = with_disks(synthetic_realtime(2, 2), disks, 1, 1);
     spec.smt_policy = VM_SMT_ISOLATE;
     spec.numa_policy = VM_NUMA_SPREAD;
+    spec.vcpu_priority[1] = 7;
     CHECK(plan(&make, &spec, NULL)->admitted);
+    CHECK_INT(placement_priority(&decision->placement, 0), 1);
+    CHECK_INT(placement_priority(&decision->placement, 1), 7);
+    CHECK(warned("fifo-priority 7 is above the kernel threads ktimers/N"));
     auto_json *json = placement_to_json(&decision->placement);
     struct placement *back = must_calloc(1, sizeof(*back));
     CHECK_INT(placement_from_json(json, back, &err), 0);
@@ -665,6 +669,8 @@ static void a_damaged_placement_is_refused(void)
         "{\"vcpuCount\":1,\"vcpus\":{\"1\":3}}",
         "{\"vcpuCount\":1,\"vcpus\":{\"x\":3}}",
         "{\"vcpuCount\":1,\"vcpus\":{\"0\":1024}}",
+        "{\"vcpuCount\":1,\"vcpuPriorities\":{\"0\":99}}",
+        "{\"vcpuCount\":1,\"vcpuPriorities\":{\"1\":1}}",
         "{\"vcpuCount\":1,\"exclusive\":[-1]}",
         "{\"vcpuCount\":1,\"exclusive\":[\"1\"]}",
         "{\"vcpuCount\":1,\"cells\":[{\"vcpus\":[1024]}]}",
