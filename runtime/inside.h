@@ -96,6 +96,7 @@ struct runtime {
     unsigned look_failures;
     int64_t look_s;   /* when to look at the latest; 0: when told to */
     int64_t resync_s; /* the next slow look at everything */
+    bool has_facts;
     struct hypervisor_facts facts;
     struct error connection_error;
 

@@ -13,8 +13,6 @@ struct look {
     struct worker_job job;
     struct runtime *runtime;
     uint64_t begun_at;
-    bool wants_facts;
-    struct hypervisor_facts facts;
     bool failed;
     struct error err;
     struct observed_domain *domain;
@@ -24,9 +22,7 @@ struct look {
 static void run_look(struct worker_job *job)
 {
     struct look *look = (struct look *)job;
-    struct hypervisor *hypervisor = look->runtime->hypervisor;
-    look->failed = (look->wants_facts && hypervisor_facts(hypervisor, &look->facts, &look->err)) ||
-                   hypervisor_observe(hypervisor, &look->domain, &look->count, &look->err);
+    look->failed = hypervisor_observe(look->runtime->hypervisor, &look->domain, &look->count, &look->err) != 0;
 }
 
 static int by_identity(const void *a, const void *b)
@@ -102,21 +98,54 @@ static void lose(struct runtime *runtime, const struct error *err)
     runtime->look_s = runtime_now_s(runtime) + delay_s;
 }
 
+/* ---- what the hypervisor is; asked beside the first look, for the answer takes seconds when libvirt must first try
+ * out its emulators. */
+struct inquiry {
+    struct worker_job job;
+    struct runtime *runtime;
+    struct hypervisor_facts facts;
+    bool failed;
+    struct error err;
+};
+
+static void run_inquiry(struct worker_job *job)
+{
+    struct inquiry *inquiry = (struct inquiry *)job;
+    inquiry->failed = hypervisor_facts(inquiry->runtime->hypervisor, &inquiry->facts, &inquiry->err) != 0;
+}
+
+static void inquiry_done(struct worker_job *job, bool canceled)
+{
+    struct inquiry *inquiry = (struct inquiry *)job;
+    struct runtime *runtime = inquiry->runtime;
+    if (!canceled && !inquiry->failed) {
+        runtime->facts = inquiry->facts;
+        runtime->has_facts = true;
+        log_info("hypervisor uri=%s libvirt=%s qemu=%s kvm=%s", runtime->libvirt_uri, runtime->facts.libvirt_version,
+                 runtime->facts.qemu_version, runtime->facts.kvm ? "yes" : "no");
+    }
+    free(inquiry);
+}
+
+static void ask_facts(struct runtime *runtime)
+{
+    struct inquiry *inquiry = must_calloc(1, sizeof *inquiry);
+    inquiry->job = (struct worker_job){.run = run_inquiry, .done = inquiry_done};
+    inquiry->runtime = runtime;
+    worker_submit(runtime->pool, &inquiry->job);
+}
+
 static void look_done(struct worker_job *job, bool canceled)
 {
     struct look *look = (struct look *)job;
     struct runtime *runtime = look->runtime;
     if (!canceled) {
         runtime->is_looking = false;
-        bool was_connected = runtime->is_connected;
         if (look->failed) {
             lose(runtime, &look->err);
         } else {
-            if (look->wants_facts)
-                runtime->facts = look->facts;
-            if (!was_connected)
-                log_info("connected to %s libvirt=%s qemu=%s domains=%zu", runtime->libvirt_uri,
-                         runtime->facts.libvirt_version, runtime->facts.qemu_version, look->count);
+            if (!runtime->is_connected)
+                ask_facts(runtime);
             apply(runtime, look);
         }
         if (runtime->look_again)
@@ -133,7 +162,6 @@ void observe_start(struct runtime *runtime)
     look->job = (struct worker_job){.run = run_look, .done = look_done};
     look->runtime = runtime;
     look->begun_at = ++runtime->sequence;
-    look->wants_facts = !runtime->is_connected;
     runtime->is_looking = true;
     runtime->look_again = false;
     runtime->look_s = 0;

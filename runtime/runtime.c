@@ -193,8 +193,9 @@ struct cpuset runtime_housekeeping(const struct runtime *runtime)
 
 bool runtime_emulates(const struct runtime *runtime)
 {
-    return runtime->config.emulation_forced ||
-           (runtime->config.emulation_allowed && runtime->host->host.kvm_works == HOST_NO);
+    bool no_kvm = runtime->host->host.kvm_works == HOST_NO ||
+                  (runtime->has_facts && !runtime->facts.kvm && !runtime->facts.is_test);
+    return runtime->config.emulation_forced || (runtime->config.emulation_allowed && no_kvm);
 }
 
 /* A bounded bite per turn of the loop: requests are answered in between. */

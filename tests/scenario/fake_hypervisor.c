@@ -222,6 +222,13 @@ int hypervisor_facts(struct hypervisor *hypervisor, struct hypervisor_facts *ret
     return 0;
 }
 
+int hypervisor_owner(struct hypervisor *hypervisor, struct hypervisor_owner *ret_owner, struct error *err)
+{
+    (void)hypervisor;
+    *ret_owner = (struct hypervisor_owner){-1, -1};
+    return call("owner", err) ? 0 : -1;
+}
+
 int hypervisor_observe(struct hypervisor *hypervisor, struct observed_domain **ret_domains, size_t *ret_count,
                        struct error *err)
 {
