@@ -148,6 +148,11 @@ static void judge(const struct kvm_report *report, struct host *host)
     double ms = (double)report->loop_ns / 1e6;
     host->tsc_hz = report->tsc_hz;
     host->kvm_works = HOST_NO;
+    if (report->error == EACCES && geteuid() != 0) {
+        host->kvm_works = HOST_UNKNOWN;
+        snprintf(because, size, "/dev/kvm is not open to us, who are not root; libvirtd may do better");
+        return;
+    }
     if (report->failed[0] && report->error)
         snprintf(because, size, "%s: %s", report->failed, strerror(report->error)); /* NOLINT(concurrency-mt-unsafe) */
     else if (report->failed[0])
