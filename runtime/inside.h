@@ -145,6 +145,8 @@ void object_store(struct runtime *runtime, json_t *next, bool bump_generation);
 
 /* ---- jobs.c: sending work off and taking results in */
 void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi);
+/* The slow second look at a running VM: threads only. */
+void job_look_at_threads(struct runtime *runtime, struct machine *machine, const json_t *vmi);
 /* The same for a job filled by the caller (actions of users). Steals work. */
 void job_send(struct runtime *runtime, struct machine *machine, struct work *work);
 /* Everything a job of that kind needs. */

@@ -158,6 +158,17 @@ void job_send_aside(struct runtime *runtime, struct work *work)
     worker_submit(runtime->pool, &work->job);
 }
 
+void job_look_at_threads(struct runtime *runtime, struct machine *machine, const json_t *vmi)
+{
+    struct error err;
+    struct work *work = job_for(runtime, machine, WORK_TAKE_UP, vmi, &err);
+    machine->proved_s = runtime_now_s(runtime);
+    if (!work)
+        return; /* it is proven again with the next start, and says then what is wrong */
+    work->threads_only = true;
+    job_send(runtime, machine, work);
+}
+
 void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi)
 {
     struct error err;
@@ -194,12 +205,27 @@ static void record_drift(struct runtime *runtime, const json_t *vmi, const json_
     event_record(runtime, vmi, "Warning", "Drift", "%s%s", still ? "" : "put back in place: ", text_cstr(&what));
 }
 
+/* What a look at the threads alone does not tell is as it was. */
+static void keep_memory(json_t *proof, const json_t *before)
+{
+    json_t *memory = json_object_get(before, "memory");
+    if (!memory)
+        return;
+    json_object_set(proof, "memory", memory);
+    if (!json_bool_at(memory, "ok", true)) {
+        json_object_set_new(proof, "ok", json_false());
+        json_object_set_new(proof, "driftCount", json_integer(json_int_at(proof, "driftCount", 0) + 1));
+    }
+}
+
 static void take_proof(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct work *work)
 {
     machine->taken_up_pid = work->domain.pid;
     machine->proved_s = runtime_now_s(runtime);
     if (!work->proof)
         return;
+    if (work->threads_only)
+        keep_memory(work->proof, machine->proof);
     record_drift(runtime, vmi, machine->proof, work);
     json_decref(machine->proof);
     machine->proof = take(work->proof);

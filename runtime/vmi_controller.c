@@ -245,7 +245,7 @@ void vmi_control(struct runtime *runtime, struct machine *machine)
         break;
     case VMI_WAIT:
         if (is_due_for_proof(machine, &view, &report))
-            job_submit(runtime, machine, WORK_TAKE_UP, vmi);
+            job_look_at_threads(runtime, machine, vmi);
         break;
     default:
         job_submit(runtime, machine, work_for(step.action), vmi);

@@ -83,12 +83,19 @@ static void look(struct work *work)
     work->is_observed = hypervisor_observe_one(work->hypervisor, work->domain_name, &work->domain, &err) == 0;
 }
 
+static int prove_once(struct work *work, struct proof *ret_proof, struct error *err)
+{
+    int pid = work->domain.pid;
+    if (work->threads_only)
+        return prove_threads("", pid, work->placement, ret_proof, err);
+    return prove_vm("", pid, work->placement, &work->spec, work->spec.realtime, ret_proof, err);
+}
+
 /* Once more after a repair: a thread that cannot be kept in place is drift, not repaired. */
 static int prove(struct work *work, struct error *err)
 {
     auto_proof proof = {0};
-    bool locked = work->spec.realtime;
-    if (prove_vm("", work->domain.pid, work->placement, &work->spec, locked, &proof, err))
+    if (prove_once(work, &proof, err))
         return -1;
     if (!proof.ok)
         work->drift = proof_to_json(&proof);
@@ -97,7 +104,7 @@ static int prove(struct work *work, struct error *err)
         int repaired = prove_repair(&proof, &why);
         work->repaired = repaired > 0 ? repaired : 0;
         proof_finish(&proof);
-        if (prove_vm("", work->domain.pid, work->placement, &work->spec, locked, &proof, err))
+        if (prove_once(work, &proof, err))
             return -1;
     }
     work->proof = proof_to_json(&proof);

@@ -58,6 +58,7 @@ struct work {
     bool emulation;
     bool resume;
     bool repair;
+    bool threads_only; /* of the proof */
     bool clean_all;
     size_t command_count;
     char *command[WORK_COMMANDS_MAX];

@@ -27,19 +27,32 @@ static uint64_t smallest_block(const struct placement *placement, const struct v
     return bytes;
 }
 
-int prove_vm(const char *root, int pid, const struct placement *placement, const struct vm_spec *spec, bool want_locked,
-             struct proof *ret_proof, struct error *err)
+int prove_threads(const char *root, int pid, const struct placement *placement, struct proof *ret_proof,
+                  struct error *err)
 {
-    auto_proof proof = {.pid = pid};
+    auto_proof proof = {.pid = pid, .memory.ok = true};
     if (reading_threads(root, pid, &proof, err) < 0)
         return -1;
     if (!has_vcpu(&proof))
         return fail(err, ERROR_NOT_FOUND, "process %d runs no vCPU: the VM is gone", pid);
+    wish_compare(&proof, placement);
+    proof.ok = proof.drift_count == 0;
+    *ret_proof = proof;
+    proof.thread = NULL;
+    return 0;
+}
+
+int prove_vm(const char *root, int pid, const struct placement *placement, const struct vm_spec *spec, bool want_locked,
+             struct proof *ret_proof, struct error *err)
+{
+    auto_proof proof = {0};
+    if (prove_threads(root, pid, placement, &proof, err) < 0)
+        return -1;
     bool bound = placement->cell_count > 0 || !cpuset_is_empty(&placement->memory_nodes);
     uint64_t resident_bytes;
     if (reading_memory(root, pid, bound ? smallest_block(placement, spec) : 0, &proof.memory, &resident_bytes, err) < 0)
         return -1;
-    wish_compare(&proof, placement);
+    proof.memory.ok = false;
     wish_compare_memory(&proof.memory, placement, spec, want_locked, resident_bytes);
     proof.drift_count += !proof.memory.ok;
     proof.ok = proof.drift_count == 0;

@@ -60,6 +60,10 @@ void proof_finish(struct proof *proof);
  * thread (its number is somebody else's by now): ERROR_NOT_FOUND. */
 int prove_vm(const char *root, int pid, const struct placement *placement, const struct vm_spec *spec, bool want_locked,
              struct proof *ret_proof, struct error *err);
+/* The threads only, memory taken as it was: to be repeated while the VM runs. Looking at the memory maps holds a lock
+ * of the process that its page faults need. */
+int prove_threads(const char *root, int pid, const struct placement *placement, struct proof *ret_proof,
+                  struct error *err);
 /* Puts drifted threads back (affinity, policy) on the live machine; a thread that is no longer the one looked at is
  * left alone. Memory cannot be put back. Returns how many were repaired, or -1 when any could not be (the last one is
  * in err). */

@@ -11,12 +11,10 @@ void proof_finish(struct proof *proof)
     free(take(proof->thread));
 }
 
-int prove_vm(const char *root, int pid, const struct placement *placement, const struct vm_spec *spec, bool want_locked,
-             struct proof *ret_proof, struct error *err)
+int prove_threads(const char *root, int pid, const struct placement *placement, struct proof *ret_proof,
+                  struct error *err)
 {
     (void)root;
-    (void)spec;
-    (void)want_locked;
     if (!fake_call("prove", err))
         return -1;
     bool drifts = fake_take_drift(pid, false);
@@ -34,6 +32,14 @@ int prove_vm(const char *root, int pid, const struct placement *placement, const
             snprintf(thread->because, sizeof thread->because, "may run on 0-7 instead of 4");
     }
     return 0;
+}
+
+int prove_vm(const char *root, int pid, const struct placement *placement, const struct vm_spec *spec, bool want_locked,
+             struct proof *ret_proof, struct error *err)
+{
+    (void)spec;
+    (void)want_locked;
+    return prove_threads(root, pid, placement, ret_proof, err);
 }
 
 int prove_repair(const struct proof *proof, struct error *err)

@@ -214,6 +214,25 @@ static void sees_memory_drift(void)
     CHECK_TEXT(elsewhere.memory.because, "guest memory on node 0, planned 1");
 }
 
+static void looks_at_threads_without_their_memory(void)
+{
+    struct placement placement = plan();
+    struct error err;
+    put_guest_as_planned();
+    put_memory(0, 0, 90 << 20, "", ""); /* wrong, but not asked for */
+    auto_proof proof = {0};
+    CHECK_INT(prove_threads(root, PID, &placement, &proof, &err), 0);
+    CHECK(proof.ok && proof.memory.ok);
+    CHECK_INT(proof.thread_count, 10);
+    put_thread(4003, "CPU 0/KVM", "0-7", SCHED_FIFO, 1);
+    proof_finish(&proof);
+    CHECK_INT(prove_threads(root, PID, &placement, &proof, &err), 0);
+    CHECK(!proof.ok);
+    CHECK_INT(proof.drift_count, 1);
+    CHECK_INT(prove_threads(root, 77, &placement, &proof, &err), -1);
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
+}
+
 static void finds_guest_memory_in_ordinary_pages(void)
 {
     put_guest_as_planned();
@@ -344,6 +363,7 @@ int main(void)
     RUN(sees_threads_drift);
     RUN(misses_planned_threads);
     RUN(sees_memory_drift);
+    RUN(looks_at_threads_without_their_memory);
     RUN(finds_guest_memory_in_ordinary_pages);
     RUN(knows_emulated_guests);
     RUN(knows_floating_vcpus);
