@@ -87,6 +87,8 @@ $(BUILD)/tests/bench/%: $(OBJ)/tests/bench/%.o $(LIBRARY)
 	$(link)
 $(BUILD)/tests/integration/%: $(OBJ)/tests/integration/%.o $(LIBRARY)
 	$(link)
+$(BUILD)/tests/fuzz/%: $(OBJ)/tests/fuzz/%.o $(LIBRARY) # by tests/fuzz/run.sh, with clang
+	$(link)
 $(BUILD)/tests/scenario/%: $(OBJ)/tests/scenario/%.o $(FAKES) $(LIBRARY)
 	$(link)
 
