@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/protobuf.h"
 #include "rtvmd/base/log.h"
 
 void call_end(struct call *call)
@@ -121,6 +122,15 @@ json_t *call_body(struct call *call, bool may_be_empty, struct error *err)
     const char *body = http_body(call->http, &length);
     if (length == 0 && may_be_empty)
         return json_object();
+    enum media_type media = media_type_of(http_header(call->http, "Content-Type"));
+    if (media == MEDIA_PROTOBUF)
+        return protobuf_read(body, length, err);
+    if (media == MEDIA_OTHER) {
+        fail(err, ERROR_UNSUPPORTED_MEDIA,
+             "the body of the request was in an unknown format - accepted media types include: application/json, "
+             "application/yaml");
+        return NULL;
+    }
     if (length == 0) {
         fail(err, ERROR_BAD_REQUEST, "the request has no body; send the object as JSON or YAML");
         return NULL;

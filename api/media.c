@@ -20,6 +20,7 @@ static const struct {
     {"application/merge-patch+json", MEDIA_MERGE_PATCH},
     {"application/strategic-merge-patch+json", MEDIA_STRATEGIC_PATCH},
     {"application/apply-patch+yaml", MEDIA_APPLY},
+    {"application/vnd.kubernetes.protobuf", MEDIA_PROTOBUF},
 };
 
 enum media_type media_type_of(const char *content_type)

@@ -8,7 +8,8 @@ enum media_type {
     MEDIA_JSON_PATCH,
     MEDIA_MERGE_PATCH,
     MEDIA_STRATEGIC_PATCH,
-    MEDIA_APPLY, /* server-side apply */
+    MEDIA_APPLY,    /* server-side apply */
+    MEDIA_PROTOBUF, /* see protobuf.h */
     MEDIA_OTHER,
 };
 /* Of a Content-Type header; NULL is MEDIA_MANIFEST. */

@@ -106,6 +106,7 @@ static const char *const NEW_EVENT_FIELDS[] = {
     "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid",
     "reason",         "reportingController", "type",           NULL};
 static const char *const PHASE_FIELDS[] = {"status.phase", "status.nodeName", NULL};
+static const char *const POD_FIELDS[] = {"spec.nodeName", "status.phase", "spec.restartPolicy", NULL};
 static const char *const NAMESPACE_FIELDS[] = {"status.phase", NULL};
 static const char *const SECRET_FIELDS[] = {"type", NULL};
 static const char *const VM_FIELDS[] = {"status.printableStatus", NULL};
@@ -165,6 +166,16 @@ const struct resource RESOURCES[] = {
      .strategic = true,
      .has_status = true,
      COLUMNS(CLAIM_COLUMNS)},
+    {.group = "",
+     .version = {"v1"},
+     .plural = "pods",
+     .singular = "pod",
+     .kind = "Pod",
+     .short_name = {"po"},
+     .namespaced = true,
+     .verbs = VERBS_READ,
+     .source = SOURCE_NOTHING,
+     .selectable = POD_FIELDS},
     {.group = "",
      .version = {"v1"},
      .plural = "secrets",

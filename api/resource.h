@@ -23,6 +23,7 @@ enum resource_source {
     SOURCE_EVENTS,    /* core Events in the shape of events.k8s.io */
     SOURCE_NODE,      /* runtime_node() */
     SOURCE_PLACEMENT, /* runtime_placement() */
+    SOURCE_NOTHING,   /* always empty: kubectl wants to count what we do not have */
     SOURCE_ANSWER,    /* nothing is kept: create answers a question (access reviews) */
 };
 

@@ -87,7 +87,8 @@ static void describe_field(json_t *schema, const struct field_node *node)
 
 static json_t *schema_of_node(const struct field_node *node)
 {
-    json_t *schema = schema_of_type(node->field->type);
+    bool is_list = strcmp(node->name, "managedFields") == 0; /* of anything: the table has no word for that */
+    json_t *schema = schema_of_type(is_list ? FIELD_OBJECTS : node->field->type);
     describe_field(schema, node);
     json_t *required = json_array();
     for (size_t i = 0; i < node->child_count; i++) {

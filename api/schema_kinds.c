@@ -91,6 +91,7 @@ const struct schema_kind SCHEMA_KINDS[] = {
     {"", "Event", "Something that happened.", true, ROWS(EVENT)},
     {"", "Node", "This host.", true, ROWS(NODE)},
     {"", "PersistentVolumeClaim", "A disk a VM may use by name.", true, ROWS(CLAIM)},
+    {"", "Pod", "There are none: a VM needs no pod here.", true, 0, NULL},
     {"events.k8s.io", "Event", "Something that happened.", true, 0, NULL},
     {"rtvmd.io", "Placement", "Where a VM runs: the plan against what is.", true, ROWS(PLACEMENT)},
     {"authentication.k8s.io", "SelfSubjectReview", "Who am I?", false, ROWS(REVIEW)},

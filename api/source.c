@@ -51,6 +51,8 @@ json_t *source_view(const struct resource *resource, const char *version, json_t
 static json_t *made_list(struct api *api, const struct resource *resource, const char *namespace_)
 {
     json_t *list = json_array();
+    if (resource->source == SOURCE_NOTHING)
+        return list;
     auto_json *made =
         resource->source == SOURCE_NODE ? runtime_node(api->runtime) : runtime_placement(api->runtime, NULL, NULL);
     if (json_is_object(made))
@@ -73,6 +75,8 @@ json_t *source_get(struct api *api, const struct resource *resource, const char 
     }
     if (resource->source == SOURCE_PLACEMENT)
         return runtime_placement(api->runtime, namespace_, name);
+    if (resource->source == SOURCE_NOTHING)
+        return NULL;
     auto_json *stored = store_get(api->store, resource->kind, namespace_, name);
     return stored ? source_view(resource, version, stored) : NULL;
 }
@@ -81,7 +85,7 @@ json_t *source_list(struct api *api, const struct resource *resource, const char
                     uint64_t *ret_version)
 {
     *ret_version = store_version(api->store);
-    if (resource->source == SOURCE_NODE || resource->source == SOURCE_PLACEMENT)
+    if (resource->source == SOURCE_NODE || resource->source == SOURCE_PLACEMENT || resource->source == SOURCE_NOTHING)
         return made_list(api, resource, namespace_);
     json_t *list = store_list(api->store, resource->kind, namespace_, ret_version);
     if (resource->source == SOURCE_STORE && strcmp(version, resource->version[0]) == 0)

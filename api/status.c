@@ -29,7 +29,8 @@ static json_t *status(const char *word, const struct status_about *about, int co
 json_t *status_failure(const struct error *failure, const struct status_about *about)
 {
     const struct error_kind_info *info = error_kind_info(failure->kind);
-    json_t *s = status("Failure", about, info->http_status);
+    /* kubectl shows the causes of an invalid object in place of the message: without causes, no details */
+    json_t *s = status("Failure", failure->kind == ERROR_INVALID ? NULL : about, info->http_status);
     json_t *message = json_string(failure->text);
     json_object_set_new(s, "message", message ? message : json_string("(the message is not UTF-8)"));
     json_object_set_new(s, "reason", json_string(info->reason));
@@ -54,7 +55,9 @@ json_t *status_invalid(const struct findings *findings, const struct status_abou
     fail(ret_failure, ERROR_INVALID, "%s", text_cstr(&message));
     json_t *s = status_failure(ret_failure, about);
     json_object_set_new(s, "message", json_string(text_cstr(&message))); /* whole: the error's text may be cut */
-    json_object_set_new(json_object_get(s, "details"), "causes", causes);
+    json_t *d = details(about);
+    json_object_set_new(d, "causes", causes);
+    json_object_set_new(s, "details", d);
     return s;
 }
 

@@ -34,7 +34,7 @@ static void types_are_told_apart(void)
     CHECK_INT(media_type_of("Application/YAML"), MEDIA_MANIFEST);
     CHECK_INT(media_type_of("application/merge-patch+json"), MEDIA_MERGE_PATCH);
     CHECK_INT(media_type_of("application/apply-patch+yaml"), MEDIA_APPLY);
-    CHECK_INT(media_type_of("application/vnd.kubernetes.protobuf"), MEDIA_OTHER);
+    CHECK_INT(media_type_of("application/vnd.kubernetes.protobuf"), MEDIA_PROTOBUF);
     CHECK_INT(media_type_of("application/jso"), MEDIA_OTHER);
 }
 
