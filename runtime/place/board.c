@@ -73,7 +73,7 @@ static uint64_t minus(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
-static void count_memory(struct board *board)
+static void count_memory(struct board *board, bool grow)
 {
     const struct host *host = board->host;
     const struct claims *claims = board->claims;
@@ -104,11 +104,13 @@ static void count_memory(struct board *board)
             node->has_pool = true;
             node->pages_total = pool->total;
             node->pages_free = pool->free;
-            node->pages_left = minus(pool->total, node->pages_claimed);
+            node->pages_left = node->pages_ready = minus(pool->total, node->pages_claimed);
         }
         if (node->index < host->node_count) {
             const struct host_node *from = &host->node[node->index];
             node->ordinary_left_bytes = minus(from->memory_bytes, pools_bytes(from) + bound[n] + unbound);
+            if (grow && pool) /* an eighth stays for the kernel and for what cannot be moved together */
+                node->pages_left += (node->ordinary_left_bytes - node->ordinary_left_bytes / 8) / board->page_bytes;
         }
     }
     board->ordinary_total_bytes = minus(host->memory_bytes ? host->memory_bytes : memory, pools);
@@ -248,7 +250,7 @@ static void share_out_cpus(struct board *board, const struct place_policy *polic
 }
 
 struct board *board_new(const struct host *host, const struct place_policy *policy, const struct claims *claims,
-                        uint64_t page_bytes, const struct cpuset *wanted)
+                        uint64_t page_bytes, const struct cpuset *wanted, bool grow)
 {
     struct board *board = must_calloc(1, sizeof(*board));
     board->host = host;
@@ -260,7 +262,7 @@ struct board *board_new(const struct host *host, const struct place_policy *poli
     seat_cores(board, home);
     for (unsigned n = 0; n < board->node_count; n++)
         board->node[n].whole = !cpuset_intersects(&board->node[n].cpus, &claims->cpus);
-    count_memory(board);
+    count_memory(board, grow);
     return board;
 }
 

@@ -40,8 +40,9 @@ struct board_node {
     bool has_pool;
     uint64_t pages_total;
     uint64_t pages_claimed;
-    uint64_t pages_left; /* total - claimed, never below 0 */
-    uint64_t pages_free; /* what the kernel calls free */
+    uint64_t pages_left;  /* total - claimed, never below 0, and what the pool may grow by */
+    uint64_t pages_ready; /* the part of them that is in the pool already */
+    uint64_t pages_free;  /* what the kernel calls free */
     /* ordinary memory left if all unbound promises were taken here */
     uint64_t ordinary_left_bytes;
 };
@@ -64,8 +65,9 @@ struct board {
     struct board_core core[BOARD_CORES_MAX];
 };
 
-/* page_bytes 0: the VM wants no huge pages. wanted empty: any CPU. The caller frees. */
+/* grow: pools may grow into the ordinary memory of their node. page_bytes 0: the VM wants no huge pages. wanted empty:
+ * any CPU. The caller frees. */
 struct board *board_new(const struct host *host, const struct place_policy *policy, const struct claims *claims,
-                        uint64_t page_bytes, const struct cpuset *wanted);
+                        uint64_t page_bytes, const struct cpuset *wanted, bool grow);
 /* The board node a CPU belongs to, or -1. */
 int board_node_of(const struct board *board, int cpu);

@@ -8,18 +8,64 @@
 #include "runtime/place/fit.h"
 #include "runtime/place/verdict.h"
 
+/* What the pools must grow by to hold what is claimed. */
+static void note_growth(const struct board *board, struct decision *decision)
+{
+    struct placement *placement = &decision->placement;
+    struct bytes_text size = {0};
+    for (unsigned i = 0; i < placement->page_count; i++)
+        for (unsigned n = 0; n < board->node_count; n++) {
+            const struct claimed_pages *page = &placement->page[i];
+            if (board->node[n].id != page->node || page->pages <= board->node[n].pages_ready)
+                continue;
+            struct claimed_pages more = *page;
+            more.pages -= board->node[n].pages_ready;
+            placement->growth[placement->growth_count++] = more;
+            verdict_warn(decision,
+                         "%llu pages of %s are to be added to the pool of node %d first; the kernel may not find "
+                         "that much memory in one piece",
+                         (unsigned long long)more.pages, bytes_format(page->page_bytes, &size), page->node);
+        }
+}
+
+/* The pools as they are, or failing that, as large as they may become. */
+static bool fit_or_grow(struct board **board, const struct place_policy *policy, const struct demand *demand,
+                        const struct vm_spec *spec, const struct placement *kept, struct decision *decision)
+{
+    if (fit_placement(*board, demand, spec, kept, &decision->placement, NULL))
+        return true;
+    if (!policy->grow_hugepages || !demand->page_bytes)
+        return false;
+    struct board *larger =
+        board_new((*board)->host, policy, (*board)->claims, demand->page_bytes, &spec->wanted_cpus, true);
+    bool fits = fit_placement(larger, demand, spec, kept, &decision->placement, NULL);
+    if (fits)
+        note_growth(larger, decision);
+    free(*board);
+    *board = larger;
+    return fits;
+}
+
+static uint64_t growth_bytes(const struct placement *placement)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < placement->growth_count; i++)
+        bytes += placement->growth[i].pages * placement->growth[i].page_bytes;
+    return bytes;
+}
+
 void place_plan(const struct host *host, const struct place_policy *policy, const struct claims *claims,
                 const struct vm_spec *spec, const struct placement *kept, struct decision *ret_decision)
 {
     struct decision *decision = ret_decision;
     memset(decision, 0, sizeof(*decision));
     struct demand demand = demand_of(spec);
-    struct board *board = board_new(host, policy, claims, demand.page_bytes, &spec->wanted_cpus);
+    struct board *board = board_new(host, policy, claims, demand.page_bytes, &spec->wanted_cpus, false);
     check_host(host, policy, spec, &demand, decision);
     check_wishes(board, spec, &demand, decision);
-    if (demand.vcpus % demand.threads == 0 && !fit_placement(board, &demand, spec, kept, &decision->placement, NULL))
+    if (demand.vcpus % demand.threads == 0 && !fit_or_grow(&board, policy, &demand, spec, kept, decision))
         explain_refusal(board, &demand, decision);
-    explain_ordinary(board, fit_ordinary_bytes(&demand, spec), decision);
+    explain_ordinary(board, fit_ordinary_bytes(&demand, spec) + growth_bytes(&decision->placement), decision);
     decision->admitted = decision->reason_count == 0;
     if (decision->admitted)
         check_placement(board, spec, &demand, decision);

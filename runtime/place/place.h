@@ -27,6 +27,7 @@ struct place_policy {
     struct cpuset reserved; /* reservedCPUs of the configuration; empty: see host_housekeeping() */
     bool emulation;         /* KVM does not work and emulation is allowed */
     bool allow_emulation;
+    bool grow_hugepages; /* host.hugepages.allocate: pools may be made larger for a VM that does not fit otherwise */
 };
 
 struct placement_cell {
@@ -57,6 +58,8 @@ struct placement {
     struct cpuset memory_nodes; /* node ids guest memory is bound to; empty: unbound */
     unsigned page_count;        /* what to claim, by node and page size; owner is NULL */
     struct claimed_pages page[LIMIT_HOST_NODES];
+    unsigned growth_count; /* pages to be added to the pools before the start, and given back after the end */
+    struct claimed_pages growth[LIMIT_HOST_NODES];
 };
 
 static inline unsigned placement_priority(const struct placement *placement, unsigned vcpu)
@@ -86,6 +89,16 @@ struct decision {
 /* `kept` is the VM's earlier placement, or NULL: it is taken again when still possible. ret_decision is large: heap. */
 void place_plan(const struct host *host, const struct place_policy *policy, const struct claims *claims,
                 const struct vm_spec *spec, const struct placement *kept, struct decision *ret_decision);
+
+/* Is the placement of a VM that runs still true on the host as it is now? Not admitted: reasons say what changed (a CPU
+ * offline or taken by the host, a pool smaller than what was promised). The VM keeps running; its owner is told.
+ * others: the claims of all other VMs. */
+void place_audit(const struct host *host, const struct place_policy *policy, const struct claims *others,
+                 const struct placement *placement, struct decision *ret_decision);
+/* Huge pages that do not add up over the whole host: in use by nobody we know, promised but not there, or left where no
+ * CPU is. Adds warnings. claims: of all VMs. */
+void place_audit_pages(const struct host *host, const struct place_policy *policy, const struct claims *claims,
+                       struct decision *decision);
 
 /* For a refusal: the nearest things that would fit ("fits with threads: 1", "fits after stopping default/vm-b"), found
  * by solving again with one wish changed, then two. Only room is looked at: reasons like throttling remain. Stopping is

@@ -57,11 +57,11 @@ static json_t *cells_to_json(const struct placement *placement)
     return array;
 }
 
-static json_t *pages_to_json(const struct placement *placement)
+static json_t *pages_to_json(const struct claimed_pages *pages, unsigned count)
 {
     json_t *array = json_array();
-    for (unsigned i = 0; i < placement->page_count; i++) {
-        const struct claimed_pages *page = &placement->page[i];
+    for (unsigned i = 0; i < count; i++) {
+        const struct claimed_pages *page = &pages[i];
         json_array_append_new(array, json_pack("{s:i,s:I,s:I}", "node", page->node, "pageBytes",
                                                (json_int_t)page->page_bytes, "pages", (json_int_t)page->pages));
     }
@@ -87,7 +87,8 @@ json_t *placement_to_json(const struct placement *placement)
     json_object_set_new(object, "hugepageBytes", json_integer((json_int_t)placement->hugepage_bytes));
     json_object_set_new(object, "ordinaryBytes", json_integer((json_int_t)placement->ordinary_bytes));
     json_object_set_new(object, "memoryNodes", set_to_json(&placement->memory_nodes));
-    json_object_set_new(object, "pages", pages_to_json(placement));
+    json_object_set_new(object, "pages", pages_to_json(placement->page, placement->page_count));
+    json_object_set_new(object, "growth", pages_to_json(placement->growth, placement->growth_count));
     return object;
 }
 
@@ -189,15 +190,17 @@ static int cells_from_json(const json_t *array, struct placement *placement, str
     return 0;
 }
 
-static int pages_from_json(const json_t *array, struct placement *placement, struct error *err)
+static int pages_from_json(const json_t *array, const char *key, struct claimed_pages *ret_pages, unsigned *ret_count,
+                           struct error *err)
 {
+    *ret_count = 0;
     if (json_array_size(array) > LIMIT_HOST_NODES)
-        return fail(err, ERROR_INVALID, "placement.pages: more than %u", LIMIT_HOST_NODES);
+        return fail(err, ERROR_INVALID, "placement.%s: more than %u", key, LIMIT_HOST_NODES);
     size_t i;
     json_t *item;
     json_array_foreach(array, i, item)
     {
-        struct claimed_pages *page = &placement->page[placement->page_count++];
+        struct claimed_pages *page = &ret_pages[(*ret_count)++];
         page->node = (int)json_int_at(item, "node", 0);
         page->page_bytes = (uint64_t)json_int_at(item, "pageBytes", 0);
         page->pages = (uint64_t)json_int_at(item, "pages", 0);
@@ -234,5 +237,8 @@ int placement_from_json(const json_t *object, struct placement *ret_placement, s
         iothreads_from_json(json_object_get(object, "iothreads"), placement, err) != 0 ||
         cells_from_json(json_object_get(object, "cells"), placement, err) != 0)
         return -1;
-    return pages_from_json(json_object_get(object, "pages"), placement, err);
+    if (pages_from_json(json_object_get(object, "growth"), "growth", placement->growth, &placement->growth_count,
+                        err) != 0)
+        return -1;
+    return pages_from_json(json_object_get(object, "pages"), "pages", placement->page, &placement->page_count, err);
 }

@@ -123,7 +123,7 @@ void place_write_tree(const struct host *host, const struct place_policy *policy
                       const struct vm_spec *spec, struct text *out)
 {
     struct demand demand = demand_of(spec);
-    struct board *board = board_new(host, policy, claims, demand.page_bytes, &spec->wanted_cpus);
+    struct board *board = board_new(host, policy, claims, demand.page_bytes, &spec->wanted_cpus, false);
     struct cpuset_text housekeeping, available;
     text_printf(out, "Housekeeping CPUs %s; free for exclusive use: %s\n",
                 cpuset_format(&board->housekeeping, &housekeeping),

@@ -382,7 +382,7 @@ static void no_assignment_is_better(void)
         world_make(&world, number, true);
         struct demand demand = demand_of(&world.spec);
         struct board *board =
-            board_new(world.host, &world.policy, &world.claims, demand.page_bytes, &world.spec.wanted_cpus);
+            board_new(world.host, &world.policy, &world.claims, demand.page_bytes, &world.spec.wanted_cpus, false);
         if (prepare_brute(brute, &world, board)) {
             bool may_be_remote = demand.page_bytes && !demand.passthrough && demand.numa != VM_NUMA_STRICT;
             struct brute_score best = brute_solve(brute, may_be_remote);
