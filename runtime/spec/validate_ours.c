@@ -2,12 +2,14 @@
  *
  *  - a real-time mask that does not parse: KubeVirt creates the domain first and then retries for ever;
  *  - guest memory of nothing or less, more vCPUs, disks, interfaces or IO threads than there is room for;
+ *  - warnings about what changes nothing: masks and annotations without effect, resources nobody counts;
  *  - values of fields with a fixed set of words that libvirt would reject at start are in schema.c. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "rtvmd/base/limits.h"
 #include "runtime/spec/mask.h"
+#include "runtime/spec/similar.h"
 #include "runtime/spec/validate.h"
 
 static void mask(struct admission *a)
@@ -95,5 +97,70 @@ static void grace_period(struct admission *a)
         findings_warn(a->findings, "%s is negative; the guest is switched off at once, as with 0", field);
 }
 
-static rule *const OURS[] = {mask, guest_memory, vcpu_count, list_lengths, iothread_count, clock_offsets, grace_period};
+static void resource_names(struct admission *a)
+{
+    static const char *const NAMES[] = {"cpu", "memory", "ephemeral-storage"};
+    static const char *const LISTS[] = {"domain.resources.requests", "domain.resources.limits"};
+    for (size_t i = 0; i < ARRAY_SIZE(LISTS); i++) {
+        auto_free char *field = rule_path(a, "%s", LISTS[i]);
+        const char *key;
+        json_t *value;
+        json_object_foreach(json_at(a->spec, LISTS[i]), key, value)
+        {
+            struct similar similar = similar_to(key);
+            for (size_t n = 0; n < ARRAY_SIZE(NAMES); n++)
+                similar_consider(&similar, NAMES[n]);
+            if (rule_is_one_of(key, NAMES, ARRAY_SIZE(NAMES)) || strchr(key, '/') ||
+                text_starts_with(key, "hugepages-"))
+                continue;
+            findings_warn(a->findings, "%s.%s is not used; %s%s", field, key, similar.best ? "did you mean " : "only ",
+                          similar.best ? similar.best : "cpu and memory are");
+        }
+    }
+}
+
+/* An annotation that changes nothing without the field it refines. */
+static void idle_annotations(struct admission *a)
+{
+    static const struct {
+        const char *key;
+        const char *needs;
+    } REFINES[] = {
+        {"rtvmd.io/smt-policy", "domain.cpu.dedicatedCpuPlacement"},
+        {"rtvmd.io/cpus", "domain.cpu.dedicatedCpuPlacement"},
+        {"rtvmd.io/shared-vcpus", "domain.cpu.dedicatedCpuPlacement"},
+        {"rtvmd.io/emulator-policy", "domain.cpu.dedicatedCpuPlacement"},
+        {"rtvmd.io/fifo-priority", "domain.cpu.realtime"},
+    };
+    const json_t *annotations = json_object_get(a->metadata, "annotations");
+    for (size_t i = 0; i < ARRAY_SIZE(REFINES); i++) {
+        const json_t *needed = json_at(a->spec, REFINES[i].needs);
+        auto_free char *field = rule_path(a, "%s", REFINES[i].needs);
+        if (json_object_get(annotations, REFINES[i].key) && (!needed || json_is_false(needed)))
+            findings_warn(a->findings, "%s.annotations.%s changes nothing without %s", a->metadata_at, REFINES[i].key,
+                          field);
+    }
+    const char *policy = json_string_value(json_object_get(annotations, "rtvmd.io/emulator-policy"));
+    if (policy && strcmp(policy, "dedicated") != 0 && json_bool_at(a->spec, "domain.cpu.isolateEmulatorThread", false))
+        findings_warn(a->findings, "%s.annotations.rtvmd.io/emulator-policy: isolateEmulatorThread counts: dedicated",
+                      a->metadata_at);
+}
+
+/* Only the template's annotations reach the VMI. */
+static void annotations_of_the_vm(struct admission *a)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_at(a->vm, "metadata.annotations"), key, value)
+    {
+        if (text_starts_with(key, "rtvmd.io/"))
+            findings_warn(a->findings,
+                          "metadata.annotations.%s changes nothing on the VM; write it below "
+                          "spec.template.metadata.annotations",
+                          key);
+    }
+}
+
+static rule *const OURS[] = {mask,          guest_memory, vcpu_count,     list_lengths,     iothread_count,
+                             clock_offsets, grace_period, resource_names, idle_annotations, annotations_of_the_vm};
 const struct rules RULES_OURS = {OURS, ARRAY_SIZE(OURS)};
