@@ -47,7 +47,7 @@ const struct verb VERBS[] = {
     {"plan", verb_plan, "-f FILE [--host FILE|DIR] [-o json|yaml|wide] [--reserved-cpus LIST]",
      "Show where the VMs of a manifest would run, or every reason why they cannot", "Manifests"},
     {"image", verb_image,
-     "import NAME FILE|oci:DIR|docker-archive:FILE [--path PATH] | list [-o json] | remove NAME [--state-dir DIR]",
+     "import NAME FILE|oci:DIR|docker-archive:FILE | pull NAME | list [-o json] | remove NAME [--path PATH] [--state-dir DIR]",
      "Fill, list and clear the local store of disk images", "Host"},
     {"completion", verb_completion, "bash|zsh", "Print a completion script for a shell", "Other"},
     {"manual", verb_manual, "rtvmd|rtvmd.yaml|sample", "Print a manual page, made from the tables the program runs on",

@@ -115,11 +115,13 @@ static void print_imported(const struct image_config *config, const char *name)
     }
 }
 
-static int import(const struct image_config *config, const char *name, const char *path, const char *source,
-                  struct error *err)
+/* source NULL: from the registry. */
+static int bring(const struct image_config *config, const char *name, const char *path, const char *source,
+                 struct error *err)
 {
     bool terminal = isatty(STDERR_FILENO);
-    int result = image_import(config, name, path, source, show_progress, &terminal, err);
+    int result = source ? image_import(config, name, path, source, show_progress, &terminal, err)
+                        : image_pull(config, name, path, show_progress, &terminal, err);
     if (terminal)
         fputs("\r\033[K", stderr);
     if (result == 0)
@@ -131,14 +133,17 @@ static int run(int count, char **words, const char *state_dir, const char *path,
 {
     const char *action = count > 0 ? words[0] : "";
     bool importing = strcmp(action, "import") == 0;
+    bool pulling = strcmp(action, "pull") == 0;
     bool listing = strcmp(action, "list") == 0;
     bool removing = strcmp(action, "remove") == 0;
-    if (count != (importing ? 3 : listing ? 1 : removing ? 2 : -1))
-        return fail(err, ERROR_BAD_REQUEST,
-                    "want import NAME FILE|oci:DIR|docker-archive:FILE, list, or remove NAME; see rtvmd image --help");
-    if (path && !importing)
-        return fail(err, ERROR_BAD_REQUEST, "--path is for import");
-    if (importing && file_make_folders(state_dir, 0711, err) < 0)
+    if (count != (importing ? 3 : listing ? 1 : pulling || removing ? 2 : -1))
+        return fail(
+            err, ERROR_BAD_REQUEST,
+            "want import NAME FILE|oci:DIR|docker-archive:FILE, pull NAME, list, or remove NAME; see rtvmd image "
+            "--help");
+    if (path && !importing && !pulling)
+        return fail(err, ERROR_BAD_REQUEST, "--path is for import and pull");
+    if ((importing || pulling) && file_make_folders(state_dir, 0711, err) < 0)
         return -1;
     auto_free char *absolute = realpath(state_dir, NULL);
     if (!absolute && listing && errno == ENOENT)
@@ -146,8 +151,8 @@ static int run(int count, char **words, const char *state_dir, const char *path,
     if (!absolute)
         return fail_errno(err, "--state-dir %s", state_dir);
     const struct image_config config = {.state_dir = absolute};
-    if (importing)
-        return import(&config, words[1], path, words[2], err);
+    if (importing || pulling)
+        return bring(&config, words[1], path, importing ? words[2] : NULL, err);
     return listing ? print_list(&config, output, err) : image_remove(&config, words[1], err);
 }
 
@@ -158,7 +163,7 @@ int verb_image(int argc, char **argv)
     const char *output = "";
     const struct verb_option options[] = {
         {.name = "state-dir", .value = "DIR", .text = &state_dir, .help = "state folder of the daemon"},
-        {.name = "path", .value = "PATH", .text = &path, .help = "import: the disk inside a container image"},
+        {.name = "path", .value = "PATH", .text = &path, .help = "import, pull: the disk inside a container image"},
         {.letter = 'o', .name = "output", .value = "FORMAT", .text = &output, .help = "list: json, name or wide"},
     };
     struct error err;

@@ -137,3 +137,28 @@ int container_file_prepare(const struct image_config *config, const struct vm_sp
     auto_json *row = catalog_link(config->state_dir, job.name, job.path, link_path, err);
     return row ? 0 : -1;
 }
+
+int image_pull(const struct image_config *config, const char *name, const char *path,
+               void (*progress)(const char *sentence, void *arg), void *arg, struct error *err)
+{
+    struct import_job job = {.config = config,
+                             .name = name,
+                             .path = path ? path : "",
+                             .pulled = true,
+                             .progress = progress,
+                             .progress_arg = arg};
+    if (image_name_check(name, err) < 0)
+        return -1;
+    if (image_name_is_probe(name))
+        return fail(err, ERROR_INVALID, "image %s is built into rtvmd", name);
+    auto_close int lock = catalog_lock_name(config->state_dir, name, err);
+    if (lock < 0)
+        return -1;
+    struct error none;
+    auto_json *row = catalog_find(config->state_dir, name, job.path, &none);
+    if (row && strcmp(json_text_at(row, "source", ""), "imported") == 0)
+        return fail(err, ERROR_CONFLICT, "image %s was imported and is never pulled: rtvmd image remove it first",
+                    name);
+    enum pull_failure failure;
+    return pull_image(&job, row ? json_text_at(row, "manifest", NULL) : NULL, NULL, &failure, err);
+}

@@ -54,6 +54,10 @@ int image_prepare_kernel(const struct image_config *config, const struct vm_spec
  * named, and from then on never pulled. path: the disk inside a container image; NULL: the only file in /disk. */
 int image_import(const struct image_config *config, const char *name, const char *path, const char *source,
                  void (*progress)(const char *sentence, void *arg), void *arg, struct error *err);
+/* Asks the registry now, whatever is here: to have the image before it is needed. ERROR_CONFLICT for an imported name.
+ */
+int image_pull(const struct image_config *config, const char *name, const char *path,
+               void (*progress)(const char *sentence, void *arg), void *arg, struct error *err);
 /* [{name,path,digest,bytes,virtualBytes,format,source,created,inUse}] */
 json_t *image_list(const struct image_config *config, struct error *err);
 int image_remove(const struct image_config *config, const char *name, struct error *err);

@@ -80,6 +80,8 @@ static int plan_container_disk(const struct planned *p, struct error *err)
     const char *image = json_text_at(p->volume->source, "image", "");
     if (image_name_check(image, err) < 0)
         return error_prefix(err, "containerDisk.image");
+    if (image_name_is_probe(image) && p->spec->efi)
+        return fail(err, ERROR_INVALID, "image %s boots by BIOS only: remove firmware.bootloader.efi", image);
     p->disk->path = run_file(p, ".qcow2", err);
     p->disk->backing_path = run_file(p, ".base", err);
     p->disk->qcow2 = true;

@@ -21,6 +21,7 @@ static const struct {
     const char *meaning;
 } MESSAGES[] = {
     {"no space left on device", ERROR_UNAVAILABLE, PULL_REFUSED, "the disk for images is full: remove images"},
+    {"permission denied", ERROR_UNAVAILABLE, PULL_REFUSED, "skopeo may not use a file it needs on this host"},
     {"manifest unknown", ERROR_NOT_FOUND, PULL_REFUSED, "the registry has no such image: check name and tag"},
     {"name unknown", ERROR_NOT_FOUND, PULL_REFUSED, "the registry has no such image: check name and tag"},
     {"repository does not exist", ERROR_NOT_FOUND, PULL_REFUSED, "the registry has no such image: check name and tag"},

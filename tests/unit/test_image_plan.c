@@ -114,6 +114,17 @@ static void refuses_with_the_name_and_a_remedy(void)
     }
 }
 
+static void wants_a_bios_for_the_probe(void)
+{
+    struct one *one = one_of(VM_VOLUME_CONTAINER_DISK, "{\"image\":\"" IMAGE_PROBE_NAME "\"}");
+    one->spec.efi = true;
+    struct disk_source *disks = NULL;
+    struct error err = {0};
+    CHECK_INT(image_plan_disks(&CONFIG, &one->spec, &disks, &err), -1);
+    CHECK(strstr(err.text, "firmware.bootloader.efi") != NULL);
+    one_free(one);
+}
+
 static void needs_a_configured_folder_for_host_disks(void)
 {
     struct image_config none = {.state_dir = "/state"};
@@ -158,6 +169,7 @@ int main(void)
 {
     RUN(plans_every_kind);
     RUN(refuses_with_the_name_and_a_remedy);
+    RUN(wants_a_bios_for_the_probe);
     RUN(needs_a_configured_folder_for_host_disks);
     RUN(leaves_an_empty_tray_empty);
     RUN(keeps_names_inside_the_state_folder);
