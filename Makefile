@@ -157,8 +157,26 @@ lint: ## Layers, house rules, formatting, clang-tidy, cppcheck, shellcheck
 format: ## Run clang-format over our sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-install: $(PROGRAM) ## Install below $(DESTDIR)$(PREFIX)
+install: $(PROGRAM) ## Install below $(DESTDIR)$(PREFIX): program, manual pages, completions, unit files
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/rtvmd
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(PROGRAM) manual rtvmd >$(DESTDIR)$(PREFIX)/share/man/man8/rtvmd.8
+	$(PROGRAM) manual rtvmd.yaml >$(DESTDIR)$(PREFIX)/share/man/man5/rtvmd.yaml.5
+	$(PROGRAM) manual rtvmd-manifest >$(DESTDIR)$(PREFIX)/share/man/man5/rtvmd-manifest.5
+	$(PROGRAM) completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rtvmd
+	$(PROGRAM) completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rtvmd
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/bin/rtvmd|$(PREFIX)/bin/rtvmd|' rtvmd/dist/rtvmd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/rtvmd.service
+	install -D -m 0644 rtvmd/dist/rtvmd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/rtvmd.socket
+	install -D -m 0644 rtvmd/dist/rtvmd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/rtvmd.conf
+	install -D -m 0644 rtvmd/dist/rtvmd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rtvmd.conf
+	[ -e $(DESTDIR)/etc/rtvmd/rtvmd.yaml ] || { install -d $(DESTDIR)/etc/rtvmd && \
+		$(PROGRAM) manual sample >$(DESTDIR)/etc/rtvmd/rtvmd.yaml; }
+
+deb: static ## A Debian package of the static program, and its bill of materials, in $(BUILD)/deb
+	@rtvmd/dist/deb.sh $(BUILD)/static/rtvmd $(BUILD)/deb
+	@rtvmd/dist/linked.sh spdx $(BUILD)/static-libs >$(BUILD)/deb/rtvmd.spdx.json
 
 clean: ## Remove $(BUILD)
 	rm -rf $(BUILD)
@@ -166,6 +184,6 @@ clean: ## Remove $(BUILD)
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all static deps demo test test-fast unit golden asan fuzz bench test-edge lint format install clean help
+.PHONY: all static deps demo test test-fast unit golden asan fuzz bench test-edge lint format install deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -41,7 +41,8 @@ const struct verb VERBS[] = {
     {"explain", verb_explain, "FIELD|annotations|--matrix [-o json]",
      "Tell what a manifest field means and whether it is used", "Manifests"},
     {"doctor", verb_doctor, "[-o json|wide] [--host DIR]",
-     "Tell whether this machine is fit for real time, and what stands in the way", "Host"},
+     "Tell whether this machine is fit for real time and what stands in the way. Exit status: 0 fit, 1 unknown, 2 not fit",
+     "Host"},
     {"render", verb_render, "-f FILE [NAME] [--host FILE|DIR] [--emulation auto|on|off] [--reserved-cpus LIST]",
      "Print the libvirt domain a manifest would become on this host", "Manifests"},
     {"plan", verb_plan, "-f FILE [--host FILE|DIR] [-o json|yaml|wide] [--reserved-cpus LIST]",
@@ -50,8 +51,8 @@ const struct verb VERBS[] = {
      "import NAME FILE|oci:DIR|docker-archive:FILE | pull NAME | list [-o json] | remove NAME [--path PATH] [--state-dir DIR]",
      "Fill, list and clear the local store of disk images", "Host"},
     {"completion", verb_completion, "bash|zsh", "Print a completion script for a shell", "Other"},
-    {"manual", verb_manual, "rtvmd|rtvmd.yaml|sample", "Print a manual page, made from the tables the program runs on",
-     "Other"},
+    {"manual", verb_manual, "rtvmd|rtvmd.yaml|rtvmd-manifest|sample",
+     "Print a manual page, made from the tables the program runs on", "Other"},
     {"version", verb_version, "[-o json]", "Print the version and what the binary was built with", "Other"},
 };
 const size_t VERB_COUNT = ARRAY_SIZE(VERBS);

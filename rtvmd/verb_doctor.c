@@ -68,9 +68,7 @@ int verb_doctor(int argc, char **argv)
     struct error err;
     if (read_arguments(argc, argv, &a, &err) < 0)
         return verb_fail("doctor", &err);
-    if (a.done)
-        puts("\nExit status: 0 fit for real time, 1 unknown, 2 not fit (or bad arguments).");
-    else if (a.files)
+    if (a.files && !a.done)
         print_files();
     if (a.done || a.files)
         return 0;

@@ -7,6 +7,7 @@
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
 #include "rtvmd/version.h"
+#include "runtime/spec/fields.h"
 
 static void print_program_page(void)
 {
@@ -59,12 +60,57 @@ static void print_config_sample(void)
     fputs(text_cstr(&sample), stdout);
 }
 
+/* Long words may be broken before their dots and bars. */
+static void print_breakable(const char *word)
+{
+    for (; *word; word++)
+        printf("%s%c", strchr(".|", *word) ? "\\:" : "", *word);
+}
+
+static void print_field(const struct field *field)
+{
+    printf(".It Cm ");
+    print_breakable(field->path);
+    printf("\n.Pq %s\n%s.\n", field_type_text(field->type), field->doc);
+    if (field->values) {
+        printf("One of\n");
+        print_breakable(field->values);
+        puts("");
+    }
+    if (field->def || field->otherwise)
+        printf("Default: %s.\n", field->def ? field->def : field->otherwise);
+    if (field->support != FIELD_DONE)
+        printf("%s: %s.\n", field->support == FIELD_REFUSED ? "Refused" : "Ignored", field->because);
+}
+
+static void print_manifest_page(void)
+{
+    puts(".Dd $Mdocdate$\n.Dt RTVMD-MANIFEST 5\n.Os rtvmd " RTVMD_VERSION "\n.Sh NAME\n.Nm rtvmd-manifest\n"
+         ".Nd what a virtual machine manifest may say\n.Sh DESCRIPTION\n"
+         "A manifest is a KubeVirt VirtualMachine or VirtualMachineInstance, in YAML or JSON.\n"
+         "Every field KubeVirt knows is listed here; those that mean nothing on a single host, and those that are\n"
+         "refused, say why.\n.Ic rtvmd check\nsays everything that is wrong with a manifest.");
+    const char *before = "";
+    for (size_t i = 0; i < fields_count(); i++) {
+        const char *kind;
+        const struct field *field = fields_row(i, &kind);
+        if (strcmp(kind, before) != 0)
+            printf("%s.Sh %s\n.Bl -tag -width Ds\n", *before ? ".El\n" : "",
+                   strcmp(kind, "VirtualMachine") == 0 ? "FIELDS OF A VIRTUALMACHINE"
+                                                       : "FIELDS OF A VIRTUALMACHINEINSTANCE");
+        before = kind;
+        print_field(field);
+    }
+    puts(".El\n.Sh SEE ALSO\n.Xr rtvmd 8");
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
 } PAGES[] = {
     {"rtvmd", print_program_page},
     {"rtvmd.yaml", print_config_page},
+    {"rtvmd-manifest", print_manifest_page},
     {"sample", print_config_sample},
 };
 
@@ -84,6 +130,6 @@ int verb_manual(int argc, char **argv)
         }
     }
     fail(&err, ERROR_BAD_REQUEST,
-         "no such page; there are rtvmd, rtvmd.yaml, and sample (the documented configuration file)");
+         "no such page; there are rtvmd, rtvmd.yaml, rtvmd-manifest, and sample (the documented configuration file)");
     return verb_fail("manual", &err);
 }

@@ -62,7 +62,7 @@ done
 
 "$rtvmd" doctor --host "$here/virtual-machine" | head -n 1 | grep -q '^fit for real time: unknown, because .*virtual'
 result $? "a virtual machine is never fit"
-"$rtvmd" doctor --help | grep -q 'Exit status: 0 fit'
+"$rtvmd" doctor --help | grep -q 'Exit status: 0 fit, 1 unknown, 2 not fit'
 result $? "the exit status is documented"
 "$rtvmd" host -o json --host "$here/laptop" >"$scratch/snapshot.json"
 "$rtvmd" doctor --host "$scratch/snapshot.json" 2>&1 | grep -q 'want a recorded tree'
