@@ -47,8 +47,8 @@ void *table_get(const struct table *table, const char *key)
 void *table_set(struct table *table, const char *key, void *value)
 {
     size_t at = table_lower(table, key);
-    struct table_entry *entry = table->entry + at;
     if (is_at(table, at, key)) {
+        struct table_entry *entry = table->entry + at;
         void *before = entry->value;
         entry->value = value;
         if (!value) {
@@ -63,8 +63,8 @@ void *table_set(struct table *table, const char *key, void *value)
     if (table->count == table->capacity) {
         table->capacity = table->capacity ? 2 * table->capacity : 16;
         table->entry = must_realloc(table->entry, table->capacity, sizeof *table->entry);
-        entry = table->entry + at;
     }
+    struct table_entry *entry = table->entry + at;
     memmove(entry + 1, entry, (table->count - at) * sizeof *entry);
     entry->key = must_strdup(key);
     entry->value = value;
