@@ -1,5 +1,5 @@
 /* The streams of a VMI: its console, its screen, its ports. Which socket that is, and whether it may be used now, is
- * the runtime's answer; here it is dialed. */
+ * the runtime's answer; here it is dialed. The screen's connection comes open from there. */
 #include "api/device.h"
 
 #include <event2/util.h>
@@ -7,36 +7,65 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "api/jsonpath.h"
 #include "api/tunnel.h"
 
-static int dial_device(struct call *call, const char *device, struct error *err)
+/* One client at a time: a new one takes over, unless it asked to leave the session alone. */
+static int check_session(const struct call *call, const char *device, char **ret_key, struct error *err)
 {
     const struct target *t = &call->target;
-    auto_free char *path = runtime_socket(call->api->runtime, t->namespace_, t->name, device, err);
-    if (!path)
-        return -1;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return fail(err, ERROR_INTERNAL, "Internal error occurred: the path of the %s socket is too long: %s", device,
-                    path);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     auto_free char *key = must_format("%s/%s/%s", t->namespace_, t->name, device);
     if (call_flag(call, "preserveSession") && tunnel_is_used(call->api->tunnels, key))
         return fail(err, ERROR_UNAVAILABLE, "there is an active %s session of %s/%s, and it is to be preserved", device,
                     t->namespace_, t->name);
-    return tunnel_begin(call, (struct sockaddr *)&address, sizeof address, key, err);
+    *ret_key = take(key);
+    return 0;
 }
 
 int device_console(struct call *call, struct error *err)
 {
-    return dial_device(call, "serial0", err);
+    static const char DEVICE[] = "serial0";
+    const struct target *t = &call->target;
+    auto_free char *path = runtime_socket(call->api->runtime, t->namespace_, t->name, DEVICE, err);
+    if (!path)
+        return -1;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return fail(err, ERROR_INTERNAL, "Internal error occurred: the path of the %s socket is too long: %s", DEVICE,
+                    path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    auto_free char *key = NULL;
+    if (check_session(call, DEVICE, &key, err) < 0)
+        return -1;
+    return tunnel_begin(call, (struct sockaddr *)&address, sizeof address, key, err);
 }
 
+static void screen_opened(int fd, const struct error *failure, void *arg)
+{
+    struct call *call = arg;
+    auto_free char *key = NULL;
+    struct error err;
+    if (failure) {
+        call_answer_error(call, failure);
+    } else if (check_session(call, "vnc", &key, &err) < 0) {
+        close(fd);
+        call_answer_error(call, &err);
+    } else if (tunnel_adopt(call, fd, key, &err) < 0) {
+        call_answer_error(call, &err);
+    }
+}
+
+/* The runtime opens the connection, which takes a moment: what can be refused is refused before. */
 int device_vnc(struct call *call, struct error *err)
 {
-    return dial_device(call, "vnc", err);
+    const struct target *t = &call->target;
+    auto_free char *key = NULL;
+    if (tunnel_check(call, err) < 0 || check_session(call, "vnc", &key, err) < 0)
+        return -1;
+    runtime_screen(call->api->runtime, t->namespace_, t->name, screen_opened, call);
+    return 0;
 }
 
 static int check_running(const struct target *t, const json_t *vmi, struct error *err)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "api/digest.h"
 #include "api/frames.h"
@@ -263,7 +264,7 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-static int check_handshake(const struct call *call, struct error *err)
+int tunnel_check(const struct call *call, struct error *err)
 {
     const char *key = http_header(call->http, "Sec-WebSocket-Key");
     if (!has_word(http_header(call->http, "Upgrade"), "websocket") ||
@@ -297,19 +298,19 @@ static void cut_off(struct tunnel *t)
         tunnel_free(t);
 }
 
-int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t length, const char *key,
-                 struct error *err)
+/* A tunnel without a device yet; whoever used the key is cut off. */
+static struct tunnel *tunnel_new(struct call *call, const char *key, struct error *err)
 {
     struct tunnels *tunnels = call->api->tunnels;
-    if (check_handshake(call, err) < 0)
-        return -1;
-    if (tunnels->count >= LIMIT_TUNNELS)
-        return fail(err, ERROR_TOO_MANY_REQUESTS, "%u tunnels are open already; close one first", LIMIT_TUNNELS);
+    if (tunnel_check(call, err) < 0)
+        return NULL;
+    if (tunnels->count >= LIMIT_TUNNELS) {
+        fail(err, ERROR_TOO_MANY_REQUESTS, "%u tunnels are open already; close one first", LIMIT_TUNNELS);
+        return NULL;
+    }
     struct tunnel *used = key ? find(tunnels, key) : NULL;
     if (used)
         cut_off(used);
-
-    static const struct timeval patience = {.tv_sec = LIMIT_DIAL_S};
     struct tunnel *t = must_calloc(1, sizeof *t);
     t->tunnels = tunnels;
     t->call = call;
@@ -322,14 +323,42 @@ int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t le
         t->next->at = &t->next;
     tunnels->first = t;
     tunnels->count++;
-    t->device =
-        bufferevent_socket_new(loop_event_base(call->api->loop), -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    return t;
+}
+
+static void attach_device(struct tunnel *t, int fd)
+{
+    t->device = bufferevent_socket_new(loop_event_base(t->tunnels->api->loop), fd,
+                                       BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     if (!t->device)
         abort();
     bufferevent_setcb(t->device, device_read, device_written, device_event, t);
+}
+
+int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t length, const char *key,
+                 struct error *err)
+{
+    static const struct timeval patience = {.tv_sec = LIMIT_DIAL_S};
+    struct tunnel *t = tunnel_new(call, key, err);
+    if (!t)
+        return -1;
+    attach_device(t, -1);
     bufferevent_set_timeouts(t->device, NULL, &patience);
     if (bufferevent_socket_connect(t->device, address, (int)length) < 0)
         dial_failed(t, strerror(errno));
+    return 0;
+}
+
+int tunnel_adopt(struct call *call, int fd, const char *key, struct error *err)
+{
+    struct tunnel *t = tunnel_new(call, key, err);
+    if (!t) {
+        close(fd);
+        return -1;
+    }
+    evutil_make_socket_nonblocking(fd);
+    attach_device(t, fd);
+    open_tunnel(t);
     return 0;
 }
 

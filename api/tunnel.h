@@ -17,4 +17,8 @@ size_t tunnels_count(const struct tunnels *tunnels);
  * only: whoever uses it now is cut off first. */
 int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t length, const char *key,
                  struct error *err);
+/* The same for a connection that is there already; fd is taken over, also on failure. */
+int tunnel_adopt(struct call *call, int fd, const char *key, struct error *err);
+/* Whether the request asks for a web socket properly: to be known before something is opened for it. */
+int tunnel_check(const struct call *call, struct error *err);
 bool tunnel_is_used(const struct tunnels *tunnels, const char *key);

@@ -136,48 +136,78 @@ void runtime_verify(struct runtime *runtime, const char *namespace_, const char 
         answer(NULL, &err, arg);
 }
 
-/* ---- sockets */
-static bool is_on(const json_t *vmi, const char *path)
+/* ---- devices a client may talk to */
+static const struct device {
+    const char *name;
+    const char *toggle;
+    const char *missing;
+} SERIAL = {"serial0", "spec.domain.devices.autoattachSerialConsole", "No serial consoles are present."},
+  SCREEN = {"vnc", "spec.domain.devices.autoattachGraphicsDevice", "No graphics devices are present."};
+
+/* The machine, when its VMI runs and has the device. */
+static struct machine *machine_with(struct runtime *runtime, const struct device *device, const char *namespace_,
+                                    const char *name, struct error *err)
 {
-    return json_bool_at(vmi, path, true);
+    auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", namespace_, name);
+    if (!vmi) {
+        fail(err, ERROR_NOT_FOUND, "virtualmachineinstance.kubevirt.io \"%s\" not found", name);
+    } else if (!json_bool_at(vmi, device->toggle, true)) {
+        fail(err, ERROR_BAD_REQUEST, "%s", device->missing);
+    } else if (vmi_status_phase(vmi) == VMI_FAILED) {
+        fail(err, ERROR_CONFLICT,
+             "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"%s\": VMI is in failed status",
+             name);
+    } else if (vmi_status_phase(vmi) != VMI_RUNNING) {
+        fail(err, ERROR_BAD_REQUEST, "VMI is not running");
+    } else {
+        struct machine *machine = machine_get(runtime, namespace_, name);
+        machine_adopt_uid(machine, json_text_at(vmi, "metadata.uid", ""));
+        return machine;
+    }
+    return NULL;
 }
 
 char *runtime_socket(struct runtime *runtime, const char *namespace_, const char *name, const char *device,
                      struct error *err)
 {
-    static const struct {
-        const char *device;
-        const char *file;
-        const char *toggle;
-        const char *missing;
-    } DEVICES[] = {
-        {"serial0", "virt-serial0", "spec.domain.devices.autoattachSerialConsole", "No serial consoles are present."},
-        {"vnc", "virt-vnc", "spec.domain.devices.autoattachGraphicsDevice", "No graphics devices are present."},
-    };
-    auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", namespace_, name);
-    if (!vmi) {
-        fail(err, ERROR_NOT_FOUND, "virtualmachineinstance.kubevirt.io \"%s\" not found", name);
+    if (strcmp(device, SERIAL.name) != 0) {
+        fail(err, ERROR_BAD_REQUEST, "device %s: there is %s", device, SERIAL.name);
         return NULL;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(DEVICES); i++) {
-        if (strcmp(DEVICES[i].device, device) != 0)
-            continue;
-        if (!is_on(vmi, DEVICES[i].toggle)) {
-            fail(err, ERROR_BAD_REQUEST, "%s", DEVICES[i].missing);
-        } else if (vmi_status_phase(vmi) == VMI_FAILED) {
-            fail(err, ERROR_CONFLICT,
-                 "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"%s\": VMI is in failed status",
-                 name);
-        } else if (vmi_status_phase(vmi) != VMI_RUNNING) {
-            fail(err, ERROR_BAD_REQUEST, "VMI is not running");
-        } else {
-            struct machine *machine = machine_get(runtime, namespace_, name);
-            machine_adopt_uid(machine, json_text_at(vmi, "metadata.uid", ""));
-            auto_free char *dir = job_run_dir(runtime, machine);
-            return must_format("%s/%s", dir, DEVICES[i].file);
-        }
+    struct machine *machine = machine_with(runtime, &SERIAL, namespace_, name, err);
+    if (!machine)
         return NULL;
+    auto_free char *dir = job_run_dir(runtime, machine);
+    return must_format("%s/virt-serial0", dir);
+}
+
+struct screen_wait {
+    runtime_stream *answer;
+    void *arg;
+};
+
+static void screen_opened(struct work *work, const struct error *failure, void *arg)
+{
+    struct screen_wait *wait = arg;
+    int fd = work->screen_fd;
+    work->screen_fd = 0;
+    wait->answer(failure ? -1 : fd, failure, wait->arg);
+    free(wait);
+}
+
+void runtime_screen(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
+                    void *arg)
+{
+    struct error err;
+    struct machine *machine = machine_with(runtime, &SCREEN, namespace_, name, &err);
+    if (!machine) {
+        answer(-1, &err, arg);
+        return;
     }
-    fail(err, ERROR_BAD_REQUEST, "device %s: there is serial0 and vnc", device);
-    return NULL;
+    struct screen_wait *wait = must_calloc(1, sizeof *wait);
+    *wait = (struct screen_wait){answer, arg};
+    struct work *work = job_new(runtime, machine, WORK_SCREEN);
+    work->answer = screen_opened;
+    work->arg = wait;
+    job_send_aside(runtime, work);
 }

@@ -74,9 +74,13 @@ void runtime_verify(struct runtime *runtime, const char *namespace_, const char 
 /* Guest agent: "guestosinfo", "userlist", "filesystemlist" in KubeVirt's shape. */
 void runtime_guest(struct runtime *runtime, const char *namespace_, const char *name, const char *what,
                    runtime_answer *answer, void *arg);
-/* Path of the unix socket behind console ("serial0") or VNC ("vnc"); the caller frees. Errors as the facts' 5.3. */
+/* Path of the unix socket behind the console ("serial0"); the caller frees. Errors as the facts' 5.3. */
 char *runtime_socket(struct runtime *runtime, const char *namespace_, const char *name, const char *device,
                      struct error *err);
+/* The screen (VNC): a connection of its own for each asking. fd is the callback's to close; -1 with the failure. */
+typedef void runtime_stream(int fd, const struct error *failure, void *arg);
+void runtime_screen(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
+                    void *arg);
 /* The rtvmd.io/v1alpha1 Placement of one VMI (name NULL: an array of all): plan, claims, last proof. New reference. */
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name);
 /* The one Node object of this host: labels, capacity, allocatable, conditions (facts 3.1). New reference. */

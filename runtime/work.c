@@ -149,6 +149,13 @@ static int ask_agent(struct work *work, struct error *err)
     return 0;
 }
 
+static int open_screen(struct work *work, struct error *err)
+{
+    int fd = hypervisor_screen(work->hypervisor, work->domain_name, err);
+    work->screen_fd = fd > 0 ? fd : 0;
+    return fd < 0 ? -1 : 0;
+}
+
 static int act(struct work *work, struct error *err)
 {
     const char *name = work->domain_name;
@@ -173,6 +180,8 @@ static int act(struct work *work, struct error *err)
         return hypervisor_reset(work->hypervisor, name, err);
     case WORK_AGENT:
         return ask_agent(work, err);
+    case WORK_SCREEN:
+        return open_screen(work, err);
     case WORK_KIND_COUNT:
         break;
     }
@@ -201,6 +210,8 @@ void work_free(struct work *work)
     json_decref(work->proof);
     json_decref(work->drift);
     text_finish(&work->warnings);
+    if (work->screen_fd > 0)
+        close(work->screen_fd);
     for (size_t i = 0; i < WORK_COMMANDS_MAX; i++) {
         free(work->command[i]);
         free(work->reply[i]);

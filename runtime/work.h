@@ -24,7 +24,8 @@ enum work_kind {
     WORK_RESUME,
     WORK_REBOOT,
     WORK_RESET,
-    WORK_AGENT, /* one or more guest agent commands */
+    WORK_AGENT,  /* one or more guest agent commands */
+    WORK_SCREEN, /* a connection to the display */
     WORK_KIND_COUNT,
 };
 
@@ -75,6 +76,7 @@ struct work {
     int repaired;
     struct text warnings; /* a line each */
     char *reply[WORK_COMMANDS_MAX];
+    int screen_fd; /* 0: none */
 };
 
 void work_run(struct worker_job *job);

@@ -23,7 +23,7 @@ struct domain_request {
     const struct vm_spec *spec;
     const struct placement *placement;
     const struct disk_source *disk; /* spec->disk_count entries */
-    const char *run_dir;            /* absolute; sockets virt-serial0, virt-vnc and logs of this VM live here */
+    const char *run_dir;            /* absolute; the socket virt-serial0 and logs of this VM live here */
     const char *kernel_path;        /* firmware.kernelBoot: files out of its container image, or NULL */
     const char *initrd_path;
     bool emulation; /* type='qemu': documented substitutions, each with a warning */

@@ -114,10 +114,9 @@ void domain_write_graphics(struct domain_build *b)
         return;
     xml_open(b->xml, "graphics");
     xml_attribute(b->xml, "type", "vnc");
-    xml_open(b->xml, "listen");
-    xml_attribute(b->xml, "type", "socket");
-    write_socket_path(b, "socket", "virt-vnc");
-    xml_close(b->xml);
+    /* No socket: clients' connections are handed to QEMU through libvirt. QEMU would make a socket as its own user, who
+     * has no business in our folders. */
+    xml_leaf(b->xml, "listen", "type", "none", NULL);
     xml_close(b->xml);
     xml_open(b->xml, "video");
     bool vga = !b->spec->video_model && build_is_x86(b);

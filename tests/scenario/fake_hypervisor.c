@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/scenario/fake.h"
 
@@ -426,4 +427,11 @@ char *hypervisor_agent(struct hypervisor *hypervisor, const char *name, const ch
         return must_strdup("{\"return\":[{\"user\":\"root\",\"login-time\":1.5}]}");
     fail(err, ERROR_INTERNAL, "the agent does not know it");
     return NULL;
+}
+
+int hypervisor_screen(struct hypervisor *hypervisor, const char *name, struct error *err)
+{
+    (void)hypervisor;
+    struct domain *domain;
+    return need_up("screen", name, &domain, err) ? -1 : dup(STDIN_FILENO);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/runtime.h"
 
@@ -11,6 +12,7 @@ static struct {
     bool unknown;         /* the next admission finds an unknown field */
     struct error failure; /* of actions, when it has a kind */
     const char *socket;   /* what runtime_socket answers */
+    int screen_fd;        /* a copy of which runtime_screen answers; 0: none */
 } asked;
 
 int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *before, struct findings *findings,
@@ -88,6 +90,19 @@ char *runtime_socket(struct runtime *runtime, const char *namespace_, const char
         return must_strdup(asked.socket);
     fail(err, ERROR_BAD_REQUEST, "VMI is not running");
     return NULL;
+}
+
+void runtime_screen(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
+                    void *arg)
+{
+    (void)runtime;
+    (void)namespace_;
+    (void)name;
+    struct error err;
+    int fd = asked.screen_fd ? dup(asked.screen_fd) : -1;
+    if (fd < 0)
+        fail(&err, ERROR_BAD_REQUEST, "No graphics devices are present.");
+    answer(fd, fd < 0 ? &err : NULL, arg);
 }
 
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name)

@@ -603,6 +603,39 @@ static void consoles_carry_bytes(void)
     CHECK_INT(tunnels_count(api->tunnels), 0);
 }
 
+#define SCREEN "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/x/vnc"
+
+static void screens_come_open(void)
+{
+    const json_t *a = ask("GET", SCREEN, "");
+    CHECK_INT(status, 400);
+    CHECK(strstr(says(a, "message"), "web socket") != NULL);
+    int fd = upgrade(SCREEN);
+    CHECK(strstr(hear(fd, "}"), "No graphics devices are present.") != NULL);
+    close(fd);
+
+    int ends[2];
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    asked.screen_fd = ends[0]; /* the runtime gives a copy away */
+    CHECK(write(ends[1], "RFB 003.008\n", 12) == 12);
+    fd = upgrade(SCREEN);
+    hear(fd, "RFB 003.008\n");
+    CHECK(strstr(heard.data, "HTTP/1.1 101 ") == heard.data);
+    say_frame(fd, FRAME_DATA, "RFB 003.008\n");
+    CHECK_TEXT(hear(ends[1], "\n"), "RFB 003.008\n");
+    ask("GET", SCREEN "?preserveSession=true", "");
+    CHECK_INT(status, 400); /* no web socket was asked for */
+    close(ends[0]);
+    asked.screen_fd = 0;
+    say_frame(fd, FRAME_CLOSE, "");
+    hear(fd, NULL);
+    CHECK_TEXT(hear(ends[1], NULL), ""); /* our end was closed with the tunnel */
+    close(fd);
+    close(ends[1]);
+    turn(5);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+}
+
 static void what_a_leaving_client_said_is_delivered(void)
 {
     int fd = upgrade(CONSOLE);
@@ -687,6 +720,7 @@ int main(void)
     RUN(watches_filter);
     RUN(old_versions_are_gone);
     RUN(consoles_carry_bytes);
+    RUN(screens_come_open);
     RUN(what_a_leaving_client_said_is_delivered);
     RUN(a_slow_reader_stops_the_guest);
     RUN(placements_are_proven);
