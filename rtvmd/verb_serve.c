@@ -3,10 +3,12 @@
  * libvirt, reconciling) happens after listening. SIGTERM ends the daemon, never a VM. */
 #include <errno.h>
 #include <grp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +38,11 @@ struct daemon {
     struct tls *tls;
     struct loop_watch *signals[3];
     struct loop_watch *watchdog;
+
+    pthread_t trying; /* looks at what can only be tried: up to a second */
+    bool is_trying;
+    int tried_fd; /* an eventfd it ends with */
+    struct loop_watch *tried;
 };
 
 /* ---- configuration */
@@ -222,13 +229,43 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static int open_host(struct daemon *d, struct error *err)
+static void *try_host(void *arg)
 {
-    d->host = must_calloc(1, sizeof *d->host);
-    if (host_probe(NULL, d->host, err) < 0)
-        return -1;
+    struct daemon *d = arg;
     host_try(d->host);
-    return 0;
+    if (eventfd_write(d->tried_fd, 1) < 0)
+        log_error("the host was tried, but nobody can be told: %s", strerror(errno));
+    return NULL;
+}
+
+static void begin_to_act(struct daemon *d)
+{
+    runtime_set_host(d->runtime, d->host);
+    runtime_start(d->runtime);
+    log_info("rtvmd %s ready state=%s libvirt=%s", RTVMD_VERSION, d->config.state_dir, d->config.libvirt_uri);
+    service_notify("READY=1");
+}
+
+static void host_was_tried(int fd, int what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct daemon *d = arg;
+    loop_watch_free(take(d->tried));
+    pthread_join(d->trying, NULL);
+    d->is_trying = false;
+    begin_to_act(d);
+}
+
+/* Requests are answered from now on; VMs are looked after once the host has been tried. */
+static int try_host_meanwhile(struct daemon *d, struct error *err)
+{
+    d->tried_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (d->tried_fd < 0)
+        return fail_errno(err, "eventfd");
+    d->tried = loop_watch_fd(d->loop, d->tried_fd, LOOP_READ, host_was_tried, d);
+    d->is_trying = pthread_create(&d->trying, NULL, try_host, d) == 0;
+    return d->is_trying ? 0 : fail(err, ERROR_INTERNAL, "cannot start a thread");
 }
 
 static struct runtime *make_runtime(const struct daemon *d)
@@ -266,7 +303,8 @@ static int begin(struct daemon *d, struct error *err)
     setenv("HOME", config->state_dir, 0); /* libvirt's client wants one, and services have none */
     d->loop = loop_new();
     d->store = store_open(config->state_dir, d->loop, err);
-    if (!d->store || open_host(d, err) < 0)
+    d->host = must_calloc(1, sizeof *d->host);
+    if (!d->store || host_probe(NULL, d->host, err) < 0)
         return -1;
     d->runtime = make_runtime(d);
     d->api = api_new(d->loop, d->store, d->runtime);
@@ -277,14 +315,15 @@ static int begin(struct daemon *d, struct error *err)
     d->signals[1] = loop_signal(d->loop, SIGINT, end, d);
     d->signals[2] = loop_signal(d->loop, SIGHUP, reload, d);
     d->watchdog = service_watchdog(d->loop);
-    runtime_start(d->runtime);
-    log_info("rtvmd %s ready state=%s libvirt=%s", RTVMD_VERSION, config->state_dir, config->libvirt_uri);
-    service_notify("READY=1");
-    return 0;
+    return try_host_meanwhile(d, err);
 }
 
 static void finish(struct daemon *d)
 {
+    if (d->is_trying)
+        pthread_join(d->trying, NULL);
+    loop_watch_free(d->tried);
+    base_close_p(&d->tried_fd);
     for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++)
         loop_watch_free(d->signals[i]);
     loop_watch_free(d->watchdog);
@@ -320,7 +359,7 @@ int verb_serve(int argc, char **argv)
         return verb_fail("serve", &err);
     if (done)
         return 0;
-    struct daemon d = {0};
+    struct daemon d = {.tried_fd = -1};
     auto_free char *run = NULL;
     auto_free char *socket = NULL;
     settle_private_folders(&given, &run, &socket);

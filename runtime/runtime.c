@@ -112,6 +112,11 @@ struct runtime *runtime_new(const struct runtime_config *config, struct loop *lo
     return runtime_new_with(config, loop, store, host, &LIVE);
 }
 
+void runtime_set_host(struct runtime *runtime, const struct host *host)
+{
+    runtime->host->host = *host;
+}
+
 /* The Node's identity outlives the process. */
 static void name_node(struct runtime *runtime)
 {

@@ -26,6 +26,9 @@ struct runtime_config {
 /* The host snapshot is copied. Objects already stored are taken up again by runtime_start. */
 struct runtime *runtime_new(const struct runtime_config *config, struct loop *loop, struct store *store,
                             const struct host *host);
+/* What host_try() found meanwhile: takes longer than a start may. Before runtime_start; until then objects are stored
+ * and nothing is begun. */
+void runtime_set_host(struct runtime *runtime, const struct host *host);
 /* Connects (in the background) and begins to reconcile. */
 void runtime_start(struct runtime *runtime);
 /* Stops reconciling, waits for work in hand. Running VMs are left alone. */
