@@ -130,8 +130,8 @@ static int restart(const struct vm_act *act, struct error *err)
         return fail(err, ERROR_BAD_REQUEST, "gracePeriod has to be greater or equal to 0");
     if (act->strategy == VM_RUN_HALTED || act->strategy == VM_RUN_ONCE) {
         char detail[128];
-        snprintf(detail, sizeof detail, "RunStategy %s does not support manual restart requests",
-                 vm_run_strategy_text(act->strategy)); /* KubeVirt's spelling: scripts look for it */
+        snprintf(detail, sizeof detail, "RunStrategy %s does not support manual restart requests",
+                 vm_run_strategy_text(act->strategy));
         return conflict(act, detail, err);
     }
     if (!act->alive)

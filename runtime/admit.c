@@ -14,17 +14,27 @@ static const char *label(const json_t *object, const char *key)
     return json_string_value(json_object_get(json_at(object, "metadata.labels"), key));
 }
 
+/* spec/ refuses these labels on what users create; on an update they are ours, and must be as they were. */
 static void check_labels(const json_t *vmi, const json_t *before, struct findings *findings)
 {
     for (size_t i = 0; i < ARRAY_SIZE(RESERVED_LABELS); i++) {
-        const char *now = label(vmi, RESERVED_LABELS[i]);
-        if (text_equal(now, before ? label(before, RESERVED_LABELS[i]) : NULL))
+        if (text_equal(label(vmi, RESERVED_LABELS[i]), label(before, RESERVED_LABELS[i])))
             continue;
         findings_cause(findings, "FieldValueNotSupported", "metadata.labels",
-                       "%s of the following reserved kubevirt.io/ labels on a VMI object is prohibited",
-                       before ? "modification" : "creation");
+                       "modification of the following reserved kubevirt.io/ labels on a VMI object is prohibited");
         return;
     }
+}
+
+static int admit_spec(json_t *object, const json_t *before, struct findings *findings, struct error *err)
+{
+    auto_json *labels = before ? json_deep_copy(json_at(object, "metadata.labels")) : NULL;
+    for (size_t i = 0; labels && i < ARRAY_SIZE(RESERVED_LABELS); i++)
+        json_object_del(json_at(object, "metadata.labels"), RESERVED_LABELS[i]);
+    int r = spec_admit(object, findings, err);
+    if (labels)
+        json_put_at(object, "metadata.labels", json_incref(labels));
+    return r;
 }
 
 /* Status is ours: clients write it through /status, if at all. */
@@ -52,8 +62,8 @@ static void keep_deletion(json_t *object, const json_t *before)
 
 static void admit_vmi(struct runtime *runtime, json_t *vmi, const json_t *before, struct findings *findings)
 {
-    check_labels(vmi, before, findings);
     if (before) {
+        check_labels(vmi, before, findings);
         keep_status(vmi, before);
         if (!json_equal(json_object_get(vmi, "spec"), json_object_get(before, "spec")))
             findings_cause(findings, "FieldValueNotSupported", "spec", "update of VMI object is restricted");
@@ -86,7 +96,7 @@ int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *b
         keep_status(object, before);
         return 0;
     }
-    if (spec_admit(object, findings, err))
+    if (admit_spec(object, before, findings, err))
         return -1;
     if (is_vm)
         admit_vm(object, before);

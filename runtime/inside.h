@@ -46,6 +46,9 @@ struct machine {
     int64_t proved_s;
     int repaired;
 
+    json_t *guest; /* what its agent told last: {"os","interfaces"}, or NULL */
+    int64_t guest_asked_s;
+
     char *reported_orphan; /* uid already complained about */
 };
 
@@ -189,6 +192,7 @@ struct vmi_report {
     const char *failure; /* not NULL: the last step failed */
     const char *failure_reason;
     int64_t runtime_user; /* < 0: unknown */
+    const json_t *guest;  /* NULL: its agent has told nothing */
 };
 void vmi_status_first(json_t *vmi); /* at creation */
 void vmi_status_update(json_t *vmi, const struct vmi_report *report);
@@ -212,6 +216,11 @@ void vm_status_update(json_t *vm, const struct vm_report *report);
 json_t *vm_status_request(const json_t *vm, size_t index); /* borrowed, or NULL */
 void vm_status_add_request(json_t *vm, const char *action, const char *uid, bool paused);
 void vm_status_drop_request(json_t *vm);
+
+/* ---- guest_report.c */
+/* Asks the agent when there is one and it was not asked lately. */
+void guest_report_refresh(struct runtime *runtime, struct machine *machine);
+void guest_report_write(json_t *vmi, const json_t *guest);
 
 /* ---- conditions.c */
 void condition_set(json_t *object, const char *type, const char *status, const char *reason, const char *message,

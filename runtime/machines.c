@@ -66,6 +66,7 @@ void machine_free(struct machine *machine)
     free(machine->domain_name);
     free(machine->reported_orphan);
     json_decref(machine->proof);
+    json_decref(machine->guest);
     free(machine);
 }
 
@@ -118,6 +119,8 @@ void machine_adopt_uid(struct machine *machine, const char *uid)
     machine->failures = 0;
     machine->has_failure = machine->is_unschedulable = false;
     json_decref(take(machine->proof));
+    json_decref(take(machine->guest));
+    machine->guest_asked_s = 0;
     machine->repaired = 0;
 }
 

@@ -140,6 +140,7 @@ static struct vmi_report report_of(struct runtime *runtime, const struct machine
         .repaired = machine->repaired,
         .failure = machine->has_failure ? machine->failure.text : NULL,
         .failure_reason = machine->has_failure ? failure_reason(machine) : NULL,
+        .guest = machine->guest,
         .runtime_user = view->phase == VMI_RUNNING ? user_of_process(machine->domain.pid) : -1,
     };
 }
@@ -220,6 +221,8 @@ void vmi_control(struct runtime *runtime, struct machine *machine)
     struct vmi_report report = report_of(runtime, machine, vmi, &view);
     struct vmi_step step = reconcile_vmi(&view);
     auto_text refusal = {0};
+    if (view.phase == VMI_RUNNING && view.is_observed)
+        guest_report_refresh(runtime, machine);
     machine->wake_s = step.wake_s;
     machine->is_unschedulable = machine->is_unschedulable && step.action == VMI_PLAN;
     switch (step.action) {

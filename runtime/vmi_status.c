@@ -137,10 +137,10 @@ void vmi_describe_drift(const json_t *proof, struct text *out)
         text_printf(out, "%s%s (%lld): %s", out->length ? "; " : "", json_text_at(thread, "name", "?"),
                     (long long)json_int_at(thread, "tid", 0), json_text_at(thread, "because", ""));
     }
-    if (!json_bool_at(proof, "memory.ok", true))
-        text_printf(out, "%smemory: %s", out->length ? "; " : "", json_text_at(proof, "memory.because", ""));
     if (told > 8)
         text_printf(out, "; and %u more threads", told - 8);
+    if (!json_bool_at(proof, "memory.ok", true))
+        text_printf(out, "%smemory: %s", out->length ? "; " : "", json_text_at(proof, "memory.because", ""));
 }
 
 static void write_proof(json_t *vmi, const struct vmi_report *r)
@@ -168,24 +168,18 @@ static void write_proof(json_t *vmi, const struct vmi_report *r)
 
 static void write_interfaces(json_t *vmi, const struct vmi_report *r)
 {
-    if (r->phase != VMI_RUNNING || json_at(vmi, "status.interfaces"))
+    auto_spec spec = {0};
+    struct error ignored;
+    if (r->phase != VMI_RUNNING || json_at(vmi, "status.interfaces") || spec_decode(vmi, &spec, &ignored))
         return;
     json_t *list = json_array();
-    size_t i;
-    json_t *interface;
-    json_array_foreach(json_at(vmi, "spec.domain.devices.interfaces"), i, interface)
-    {
-        json_t *entry = json_pack("{s:s, s:s, s:i}", "name", json_text_at(interface, "name", ""), "infoSource",
-                                  "domain", "queueCount", 1);
-        const char *mac = json_text_at(interface, "macAddress", NULL);
-        if (mac)
-            json_object_set_new(entry, "mac", json_string(mac));
-        json_array_append_new(list, entry);
+    for (unsigned i = 0; i < spec.interface_count; i++) {
+        char mac[DOMAIN_MAC_MAX];
+        domain_mac(&spec, &spec.interface[i], mac);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:s}", "name", spec.interface[i].name, "mac", mac,
+                                              "infoSource", "domain", "queueCount", 1, "linkState", "up"));
     }
-    if (json_array_size(list))
-        json_put_at(vmi, "status.interfaces", list);
-    else
-        json_decref(list);
+    json_put_at(vmi, "status.interfaces", list);
 }
 
 static void write_volumes(json_t *vmi)
@@ -221,4 +215,6 @@ void vmi_status_update(json_t *vmi, const struct vmi_report *r)
     write_host_facts(vmi, r);
     write_proof(vmi, r);
     write_interfaces(vmi, r);
+    if (r->guest)
+        guest_report_write(vmi, r->guest);
 }

@@ -44,17 +44,6 @@ static int render(struct work *work, const struct disk_source *disks, const stru
     return 0;
 }
 
-/* Where QEMU makes its sockets: its own folder, whoever it runs as; others may pass, not look. */
-static int make_run_dir(struct work *work, struct error *err)
-{
-    struct hypervisor_owner owner;
-    if (hypervisor_owner(work->hypervisor, &owner, err) || file_make_folders(work->run_dir, 0711, err))
-        return -1;
-    if (owner.uid >= 0 && chown(work->run_dir, (uid_t)owner.uid, (gid_t)owner.gid))
-        return fail_errno(err, "%s: give to QEMU's user %lld", work->run_dir, (long long)owner.uid);
-    return 0;
-}
-
 static int define_and_start(struct work *work, struct error *err)
 {
     struct disk_source *disks = NULL;
@@ -69,7 +58,7 @@ static int define_and_start(struct work *work, struct error *err)
     if (r == 0)
         work->stage = WORK_STAGE_DOMAIN;
     if (r == 0)
-        r = make_run_dir(work, err);
+        r = file_make_folders(work->run_dir, 0711, err);
     if (r == 0)
         r = render(work, disks, &kernel, &xml, err);
     disk_sources_free(disks, work->spec.disk_count);

@@ -52,5 +52,8 @@ struct domain_summary {
     bool has_agent;
 };
 int domain_summary_from_xml(const char *domain_xml, struct domain_summary *ret_summary, struct error *err);
+/* The address an interface of this VM has: as the spec says, else one of its own that it keeps over restarts. */
+enum { DOMAIN_MAC_MAX = 18 };
+void domain_mac(const struct vm_spec *spec, const struct vm_interface *interface, char ret_mac[DOMAIN_MAC_MAX]);
 /* "NAMESPACE_NAME" */
 void domain_name(const char *namespace_, const char *name, struct text *ret_name);

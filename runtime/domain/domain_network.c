@@ -37,14 +37,14 @@ static struct attachment interface_attachment(const struct vm_interface *interfa
 
 /* A guest keeps its address over restarts, and two hosts running one manifest do not collide: the MAC follows from the
  * uid of the VM (or of a VMI that has none). FNV-1a; the first byte says locally administered. */
-static void write_mac(struct domain_build *b, const struct vm_interface *interface)
+void domain_mac(const struct vm_spec *spec, const struct vm_interface *interface, char ret_mac[DOMAIN_MAC_MAX])
 {
     if (interface->mac && interface->mac[0]) {
-        xml_leaf(b->xml, "mac", "address", interface->mac);
+        snprintf(ret_mac, DOMAIN_MAC_MAX, "%s", interface->mac);
         return;
     }
-    const char *uid = json_text_at(b->spec->document, "metadata.ownerReferences.0.uid", b->spec->uid);
-    const char *parts[] = {b->spec->namespace_, b->spec->name, uid, interface->name};
+    const char *uid = json_text_at(spec->document, "metadata.ownerReferences.0.uid", spec->uid);
+    const char *parts[] = {spec->namespace_, spec->name, uid, interface->name};
     uint64_t hash = 14695981039346656037u;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         for (const char *p = parts[i] ? parts[i] : "";; p++) {
@@ -52,10 +52,15 @@ static void write_mac(struct domain_build *b, const struct vm_interface *interfa
             if (!*p)
                 break;
         }
-    char mac[18];
-    snprintf(mac, sizeof mac, "02:%02x:%02x:%02x:%02x:%02x", (unsigned)(hash >> 32) & 0xff,
+    snprintf(ret_mac, DOMAIN_MAC_MAX, "02:%02x:%02x:%02x:%02x:%02x", (unsigned)(hash >> 32) & 0xff,
              (unsigned)(hash >> 24) & 0xff, (unsigned)(hash >> 16) & 0xff, (unsigned)(hash >> 8) & 0xff,
              (unsigned)hash & 0xff);
+}
+
+static void write_mac(struct domain_build *b, const struct vm_interface *interface)
+{
+    char mac[DOMAIN_MAC_MAX];
+    domain_mac(b->spec, interface, mac);
     xml_leaf(b->xml, "mac", "address", mac);
 }
 

@@ -63,7 +63,6 @@ static void drop(struct hypervisor *hypervisor)
     if (hypervisor->loop)
         events_unregister(hypervisor, hypervisor->connection);
     virConnectClose(take(hypervisor->connection));
-    hypervisor->owner_is_known = false;
     process_cache_forget(&hypervisor->cache);
 }
 

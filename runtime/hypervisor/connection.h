@@ -17,9 +17,7 @@ struct hypervisor {
     virConnectPtr connection;
     int callback[CONNECTION_CALLBACKS_MAX]; /* libvirt's ids, -1: none */
     bool reported_lost;                     /* one log line per loss */
-    bool owner_is_known;                    /* for this connection */
-    struct hypervisor_owner owner;
-    struct process_cache cache; /* has a lock of its own */
+    struct process_cache cache;             /* has a lock of its own */
 
     struct loop *loop; /* NULL: no events */
     int change_fd;     /* eventfd: somebody should look */

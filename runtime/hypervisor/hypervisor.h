@@ -55,12 +55,6 @@ struct hypervisor_facts {
     bool is_test; /* test:///: nothing really runs */
 };
 int hypervisor_facts(struct hypervisor *hypervisor, struct hypervisor_facts *ret_facts, struct error *err);
-/* [blocks] As whom QEMU runs, for folders it makes sockets in; -1: libvirt does not say, or changes no owners. */
-struct hypervisor_owner {
-    int64_t uid;
-    int64_t gid;
-};
-int hypervisor_owner(struct hypervisor *hypervisor, struct hypervisor_owner *ret_owner, struct error *err);
 
 /* [blocks] All our domains; *ret_domains is a heap array the caller frees. */
 int hypervisor_observe(struct hypervisor *hypervisor, struct observed_domain **ret_domains, size_t *ret_count,

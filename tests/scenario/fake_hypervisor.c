@@ -223,13 +223,6 @@ int hypervisor_facts(struct hypervisor *hypervisor, struct hypervisor_facts *ret
     return 0;
 }
 
-int hypervisor_owner(struct hypervisor *hypervisor, struct hypervisor_owner *ret_owner, struct error *err)
-{
-    (void)hypervisor;
-    *ret_owner = (struct hypervisor_owner){-1, -1};
-    return call("owner", err) ? 0 : -1;
-}
-
 int hypervisor_observe(struct hypervisor *hypervisor, struct observed_domain **ret_domains, size_t *ret_count,
                        struct error *err)
 {
@@ -410,14 +403,25 @@ char *hypervisor_xml(struct hypervisor *hypervisor, const char *name, struct err
 char *hypervisor_agent(struct hypervisor *hypervisor, const char *name, const char *command, struct error *err)
 {
     (void)hypervisor;
-    struct domain *domain;
-    if (need_up("agent", name, &domain, err))
+    if (!call("agent", err))
         return NULL;
+    if (!is_up(defined(name))) {
+        fail(err, ERROR_CONFLICT, "domain %s is not running", name);
+        return NULL;
+    }
     if (strstr(command, "guest-info"))
         return must_strdup("{\"return\":{\"version\":\"7.2.0\",\"supported_commands\":[{\"name\":\"guest-info\","
                            "\"enabled\":true}]}}");
-    if (strstr(command, "guest-fsfreeze"))
+    if (strstr(command, "guest-fsfreeze")) {
+        fake_trace("freeze %s", short_name(name));
         return must_strdup("{\"return\":1}");
+    }
+    if (strstr(command, "guest-get-osinfo"))
+        return must_strdup("{\"return\":{\"id\":\"debian\",\"pretty-name\":\"Debian 12\"}}");
+    if (strstr(command, "guest-network-get-interfaces"))
+        return must_strdup("{\"return\":[{\"name\":\"lo\"},{\"name\":\"eth0\",\"hardware-address\":"
+                           "\"02:00:00:00:00:01\",\"ip-addresses\":[{\"ip-address-type\":\"ipv6\",\"ip-address\":"
+                           "\"fe80::1\"},{\"ip-address-type\":\"ipv4\",\"ip-address\":\"10.0.0.7\"}]}]}");
     if (strstr(command, "guest-get-host-name"))
         return must_strdup("{\"return\":{\"host-name\":\"guest-1\"}}");
     if (strstr(command, "guest-get-fsinfo"))

@@ -19,7 +19,7 @@ freeze a refused
 agent a
 condition a AgentConnected True
 freeze a
-expect agent a
+expect freeze a
 apply b strategy=Halted
 start b paused
 expect start b

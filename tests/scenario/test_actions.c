@@ -1,0 +1,384 @@
+#include "tests/scenario/fake_world.h"
+#include "tests/test.h"
+
+/* What clients may ask of the running whole, and what they are told, word for word (facts 5.3, 5.4, 2.3). */
+
+static struct world world;
+static struct error err;
+
+struct answer {
+    bool given;
+    enum error_kind kind;
+    char text[ERROR_TEXT_MAX];
+    json_t *result;
+};
+
+static void note(const struct error *failure, void *arg)
+{
+    struct answer *answer = arg;
+    answer->given = true;
+    answer->kind = failure ? failure->kind : ERROR_NONE;
+    snprintf(answer->text, sizeof answer->text, "%s", failure ? failure->text : "done");
+}
+
+static void note_result(json_t *result, const struct error *failure, void *arg)
+{
+    note(failure, arg);
+    ((struct answer *)arg)->result = json_incref(result);
+}
+
+static struct answer ask(enum runtime_action action, const char *name, const char *options)
+{
+    struct answer answer = {0};
+    auto_json *body = options ? json_from_text(options, strlen(options), &err) : NULL;
+    runtime_act(world.runtime, action, "default", name, body, note, &answer);
+    CHECK(world_settle(&world));
+    CHECK(answer.given);
+    return answer;
+}
+
+static void apply(const char *name, const char *description)
+{
+    CHECK_INT(world_apply(&world, world_vm(name, description), &err), 0);
+    CHECK(world_settle(&world));
+}
+
+static void set_up(void)
+{
+    world_open(&world, "one-node-8cpu");
+    apply("always", "strategy=Always");
+    apply("halted", "strategy=Halted");
+    apply("manual", "strategy=Manual");
+    apply("rerun", "strategy=RerunOnFailure");
+    apply("once", "strategy=Once");
+}
+
+static void refuses_in_kubevirts_words(void)
+{
+    static const struct {
+        enum runtime_action action;
+        const char *name;
+        const char *options;
+        enum error_kind kind;
+        const char *text;
+    } CASES[] = {
+        {RUNTIME_VM_START, "none", NULL, ERROR_NOT_FOUND, "virtualmachine.kubevirt.io \"none\" not found"},
+        {RUNTIME_VM_START, "always", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"always\": VM is already running"},
+        {RUNTIME_VM_START, "rerun", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"rerun\": VM is already running"},
+        {RUNTIME_VM_STOP, "manual", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"manual\": VM is not running"},
+        {RUNTIME_VM_STOP, "halted", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"halted\": VM is not running"},
+        {RUNTIME_VM_STOP, "always", "{\"gracePeriod\":-1}", ERROR_BAD_REQUEST,
+         "gracePeriod has to be greater or equal to 0"},
+        {RUNTIME_VM_RESTART, "halted", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"halted\": RunStrategy Halted does not support "
+         "manual restart requests"},
+        {RUNTIME_VM_RESTART, "once", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"once\": RunStrategy Once does not support "
+         "manual restart requests"},
+        {RUNTIME_VM_RESTART, "manual", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"manual\": VM is not running: Halted"},
+        {RUNTIME_VM_RESTART, "always", "{\"gracePeriodSeconds\":5}", ERROR_BAD_REQUEST,
+         "For force restart, only gracePeriod=0 is supported for now"},
+        {RUNTIME_VM_RESTART, "always", "{\"gracePeriodSeconds\":-5}", ERROR_BAD_REQUEST,
+         "gracePeriod has to be greater or equal to 0"},
+        {RUNTIME_VMI_PAUSE, "halted", NULL, ERROR_NOT_FOUND, "virtualmachineinstance.kubevirt.io \"halted\" not found"},
+        {RUNTIME_VMI_UNPAUSE, "always", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"always\": VMI is not paused"},
+        {RUNTIME_VMI_FREEZE, "always", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"always\": VMI does not have guest "
+         "agent connected"},
+        {RUNTIME_VMI_PAUSE, "always", NULL, ERROR_NONE, "done"},
+        {RUNTIME_VMI_PAUSE, "always", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"always\": VMI is already paused"},
+        {RUNTIME_VMI_SOFTREBOOT, "always", NULL, ERROR_CONFLICT,
+         "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"always\": VMI is paused"},
+        {RUNTIME_VMI_UNPAUSE, "always", NULL, ERROR_NONE, "done"},
+        {RUNTIME_VMI_SOFTREBOOT, "always", NULL, ERROR_NONE, "done"},
+        {RUNTIME_VMI_RESET, "always", NULL, ERROR_NONE, "done"},
+    };
+    set_up();
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        struct answer answer = ask(CASES[i].action, CASES[i].name, CASES[i].options);
+        CHECK_INT(answer.kind, CASES[i].kind);
+        CHECK_TEXT(answer.text, CASES[i].text);
+    }
+    fake_end("default_once", DOMAIN_OFF, DOMAIN_REASON_SHUTDOWN);
+    CHECK(world_settle(&world));
+    struct answer answer = ask(RUNTIME_VM_START, "once", NULL);
+    CHECK_TEXT(answer.text, "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"once\": Once does not "
+                            "support manual start requests");
+    answer = ask(RUNTIME_VMI_RESET, "once", NULL);
+    CHECK_INT(answer.kind, ERROR_BAD_REQUEST);
+    CHECK_TEXT(answer.text, "Unable to connect to VirtualMachineInstance because phase is Succeeded instead of Running "
+                            "or Scheduled");
+    world_close(&world);
+}
+
+static void a_second_request_waits_for_the_first(void)
+{
+    set_up();
+    struct answer first = {0}, second = {0};
+    runtime_act(world.runtime, RUNTIME_VM_START, "default", "manual", NULL, note, &first);
+    runtime_act(world.runtime, RUNTIME_VM_START, "default", "manual", NULL, note, &second);
+    CHECK(second.given && !first.given); /* refused at once; done only when it is on disk */
+    CHECK_TEXT(second.text,
+               "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"manual\": unable to complete "
+               "request: stop/start already underway");
+    CHECK(world_settle(&world));
+    CHECK_TEXT(first.text, "done");
+    world_close(&world);
+}
+
+static void a_dry_run_changes_nothing(void)
+{
+    static const char DRY[] = "{\"dryRun\":[\"All\"]}";
+    set_up();
+    auto_free char *before = fake_take_trace();
+    uint64_t version = store_version(world.store);
+    CHECK_TEXT(ask(RUNTIME_VM_START, "halted", DRY).text, "done");
+    CHECK_TEXT(ask(RUNTIME_VM_STOP, "always", DRY).text, "done");
+    CHECK_TEXT(ask(RUNTIME_VM_RESTART, "always", "{\"dryRun\":[\"All\"],\"gracePeriodSeconds\":0}").text, "done");
+    CHECK_TEXT(ask(RUNTIME_VMI_PAUSE, "always", DRY).text, "done");
+    CHECK_INT(ask(RUNTIME_VM_START, "always", DRY).kind, ERROR_CONFLICT); /* but refusals are real */
+    CHECK_INT(store_version(world.store), version);
+    auto_free char *after = fake_take_trace();
+    CHECK_TEXT(after, "");
+    world_close(&world);
+}
+
+static void an_act_in_hand_ends_with_its_vmi(void)
+{
+    set_up();
+    struct answer answer = {0};
+    fake_libvirt(false);
+    CHECK(world_settle(&world));
+    runtime_act(world.runtime, RUNTIME_VMI_PAUSE, "default", "always", NULL, note, &answer);
+    CHECK(world_settle(&world));
+    CHECK_INT(answer.kind, ERROR_UNAVAILABLE); /* it was tried */
+    world_close(&world);
+}
+
+static void looks_at_a_running_vmi(void)
+{
+    world_open(&world, "one-node-8cpu");
+    apply("rt", "strategy=Always realtime=1 cores=2");
+    auto_json *placement = runtime_placement(world.runtime, "default", "rt");
+    CHECK_TEXT(json_text_at(placement, "kind", ""), "Placement");
+    CHECK_TEXT(json_text_at(placement, "status.phase", ""), "Running");
+    CHECK(json_bool_at(placement, "status.proof.ok", false));
+    CHECK_INT(json_object_size(json_at(placement, "spec.vcpus")), 2);
+    auto_json *all = runtime_placement(world.runtime, NULL, NULL);
+    auto_json *none = runtime_placement(world.runtime, "other", NULL);
+    CHECK_INT(json_array_size(all), 1);
+    CHECK_INT(json_array_size(none), 0);
+    CHECK(runtime_placement(world.runtime, "default", "other") == NULL);
+
+    struct answer answer = {0};
+    fake_drift("default_rt", true);
+    runtime_verify(world.runtime, "default", "rt", false, note_result, &answer);
+    CHECK(world_settle(&world));
+    CHECK(answer.result && !json_bool_at(answer.result, "ok", true)); /* shown, not mended */
+    json_decref(take(answer.result));
+    auto_json *vmi = world_get(&world, "VirtualMachineInstance", "rt");
+    CHECK(condition_is(vmi, "RealtimeProven", "False"));
+    CHECK_TEXT(json_text_at(condition_get(vmi, "RealtimeProven"), "message", ""),
+               "CPU 0/KVM (1002): may run on 0-7 instead of 4");
+    runtime_verify(world.runtime, "default", "rt", true, note_result, &answer);
+    CHECK(world_settle(&world));
+    CHECK(json_bool_at(answer.result, "ok", false));
+    CHECK_INT(json_int_at(answer.result, "repaired", 0), 1);
+    json_decref(take(answer.result));
+    runtime_verify(world.runtime, "default", "none", true, note_result, &answer);
+    CHECK_INT(answer.kind, ERROR_NOT_FOUND);
+
+    auto_free char *socket = runtime_socket(world.runtime, "default", "rt", "serial0", &err);
+    auto_free char *wanted = must_format("%s/default_rt/virt-serial0", world.folder);
+    CHECK_TEXT(socket, wanted);
+    CHECK(runtime_socket(world.runtime, "default", "rt", "parallel", &err) == NULL);
+    CHECK(runtime_socket(world.runtime, "default", "none", "serial0", &err) == NULL);
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
+    world_close(&world);
+}
+
+static struct answer ask_guest(const char *what)
+{
+    struct answer answer = {0};
+    runtime_guest(world.runtime, "default", "a", what, note_result, &answer);
+    CHECK(world_settle(&world));
+    CHECK(answer.given);
+    return answer;
+}
+
+static void asks_the_guest(void)
+{
+    world_open(&world, "one-node-8cpu");
+    json_t *vm = world_vm("a", "strategy=Always");
+    json_put_at(vm, "spec.template.spec.domain.devices.interfaces",
+                json_pack("[{s:s, s:{}, s:s}]", "name", "default", "masquerade", "macAddress", "02:00:00:00:00:01"));
+    json_put_at(vm, "spec.template.spec.networks", json_pack("[{s:s, s:{}}]", "name", "default", "pod"));
+    CHECK_INT(world_apply(&world, vm, &err), 0);
+    CHECK(world_settle(&world));
+    CHECK_TEXT(ask_guest("guestosinfo").text, "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io "
+                                              "\"a\": VMI does not have guest agent connected");
+    fake_set_agent("default_a", true);
+    CHECK(world_settle(&world));
+    struct answer info = ask_guest("guestosinfo");
+    CHECK_TEXT(json_text_at(info.result, "kind", ""), "VirtualMachineInstanceGuestAgentInfo");
+    CHECK_TEXT(json_text_at(info.result, "guestAgentVersion", ""), "7.2.0");
+    CHECK_TEXT(json_text_at(info.result, "hostname", ""), "guest-1");
+    CHECK_TEXT(json_text_at(info.result, "os.prettyName", ""), "Debian 12");
+    struct answer users = ask_guest("userlist");
+    CHECK_TEXT(json_text_at(users.result, "items.0.userName", ""), "root");
+    struct answer disks = ask_guest("filesystemlist");
+    CHECK_TEXT(json_text_at(disks.result, "items.0.disk.0.busType", ""), "virtio");
+    auto_json *vmi = world_get(&world, "VirtualMachineInstance", "a");
+    CHECK_TEXT(json_text_at(vmi, "status.guestOSInfo.id", ""), "debian");
+    CHECK_TEXT(json_text_at(vmi, "status.interfaces.0.ipAddress", ""), "10.0.0.7");
+    CHECK_TEXT(json_text_at(vmi, "status.interfaces.0.ipAddresses.1", ""), "fe80::1");
+    CHECK_TEXT(json_text_at(vmi, "status.interfaces.0.interfaceName", ""), "eth0");
+    json_decref(info.result);
+    json_decref(users.result);
+    json_decref(disks.result);
+    world_close(&world);
+}
+
+static void admits_and_protects(void)
+{
+    set_up();
+    auto_json *vmi = world_get(&world, "VirtualMachineInstance", "always");
+    json_t *change = json_deep_copy(vmi);
+    json_put_at(change, "spec.domain.cpu.cores", json_integer(4));
+    CHECK_INT(world_apply(&world, change, &err), -1);
+    CHECK_TEXT(err.text, "spec: update of VMI object is restricted");
+    change = json_deep_copy(vmi);
+    object_set_label(change, "kubevirt.io/nodeName", "elsewhere");
+    CHECK_INT(world_apply(&world, change, &err), -1);
+    CHECK_TEXT(err.text,
+               "metadata.labels: modification of the following reserved kubevirt.io/ labels on a VMI object is "
+               "prohibited");
+    change = json_deep_copy(vmi);
+    object_set_label(change, "mine", "yes");
+    json_put_at(change, "status.phase", json_string("Failed")); /* ours, not theirs: kept */
+    CHECK_INT(world_apply(&world, change, &err), 0);
+    CHECK(world_settle(&world));
+    auto_json *now = world_get(&world, "VirtualMachineInstance", "always");
+    CHECK_TEXT(json_text_at(now, "status.phase", ""), "Running");
+
+    auto_json *vm = world_get(&world, "VirtualMachine", "always");
+    CHECK(!condition_get(vm, "RestartRequired"));
+    change = json_deep_copy(vm);
+    json_put_at(change, "spec.template.spec.domain.cpu.cores", json_integer(2));
+    CHECK_INT(world_apply(&world, change, &err), 0);
+    CHECK(world_settle(&world));
+    auto_json *changed = world_get(&world, "VirtualMachine", "always");
+    CHECK(condition_is(changed, "RestartRequired", "True"));
+    CHECK_INT(json_int_at(changed, "status.desiredGeneration", 0), 2);
+    CHECK_INT(json_int_at(changed, "status.observedGeneration", 0), 1);
+    CHECK_INT(fake_starts("default_always"), 1); /* and nothing was restarted for it */
+    CHECK_TEXT(ask(RUNTIME_VM_RESTART, "always", NULL).text, "done");
+    auto_json *restarted = world_get(&world, "VirtualMachine", "always");
+    CHECK(!condition_get(restarted, "RestartRequired"));
+    world_close(&world);
+}
+
+static void deletes_what_nobody_holds_at_once(void)
+{
+    set_up();
+    CHECK_INT(runtime_delete(world.runtime, "VirtualMachine", "default", "none", -1, false, NULL, &err), -1);
+    CHECK_TEXT(err.text, "virtualmachines.kubevirt.io \"none\" not found");
+    auto_json *marked = NULL;
+    CHECK_INT(runtime_delete(world.runtime, "VirtualMachineInstance", "default", "always", 7, false, &marked, &err), 0);
+    CHECK_INT(json_int_at(marked, "metadata.deletionGracePeriodSeconds", 0), 7);
+    CHECK_INT(timestamp_parse(json_text_at(marked, "metadata.deletionTimestamp", "")), world.now_s + 7);
+    CHECK(world_settle(&world));
+    world_close(&world);
+}
+
+static void describes_the_node(void)
+{
+    world_open(&world, "one-node-8cpu");
+    apply("rt", "strategy=Always realtime=1 cores=2");
+    auto_json *node = runtime_node(world.runtime);
+    CHECK_TEXT(json_text_at(node, "kind", ""), "Node");
+    const json_t *labels = json_at(node, "metadata.labels");
+    CHECK_TEXT(json_string_value(json_object_get(labels, "kubevirt.io/realtime")), "true");
+    CHECK_TEXT(json_string_value(json_object_get(labels, "kubevirt.io/schedulable")), "true");
+    CHECK_TEXT(json_text_at(node, "status.capacity.cpu", ""), "8");
+    CHECK_TEXT(json_text_at(node, "status.capacity.hugepages-2Mi", ""), "262144Ki");
+    CHECK_TEXT(json_text_at(node, "status.conditions.0.status", ""), "True");
+    fake_libvirt(false);
+    CHECK(world_settle(&world));
+    auto_json *alone = runtime_node(world.runtime);
+    CHECK_TEXT(json_text_at(alone, "status.conditions.0.status", ""), "False");
+    CHECK_TEXT(json_text_at(alone, "status.conditions.0.message", ""), "libvirt is down");
+    CHECK_TEXT(json_text_at(alone, "metadata.uid", "?"), json_text_at(node, "metadata.uid", ""));
+    world_close(&world);
+}
+
+static void plans_without_claiming(void)
+{
+    world_open(&world, "one-node-8cpu");
+    auto_json *small = world_vm("small", "dedicated=1 cores=2");
+    auto_json *large = world_vm("large", "dedicated=1 cores=20");
+    auto_findings findings = {0};
+    CHECK_INT(spec_admit(small, &findings, &err), 0);
+    CHECK_INT(spec_admit(large, &findings, &err), 0);
+    auto_json *yes = runtime_plan(world.runtime, small, &err);
+    auto_json *no = runtime_plan(world.runtime, large, &err);
+    CHECK(json_bool_at(yes, "admitted", false));
+    CHECK(!json_bool_at(no, "admitted", true));
+    CHECK(json_array_size(json_at(no, "reasons")) > 0);
+    CHECK(store_claim_placement(world.store, "default/small") == NULL);
+    world_close(&world);
+}
+
+static void keeps_a_bounded_number_of_events(void)
+{
+    world_open(&world, "one-node-8cpu");
+    apply("a", "strategy=Halted");
+    auto_json *vm = world_get(&world, "VirtualMachine", "a");
+    for (unsigned i = 0; i <= LIMIT_EVENTS; i++) /* one past the limit */
+        event_record(world.runtime, vm, "Normal", "Counted", "number %u", i);
+    for (int i = 0; i < 3; i++)
+        event_record(world.runtime, vm, "Normal", "Same", "again");
+    CHECK(world_settle(&world));
+    auto_json *events = store_list(world.store, "Event", "default", NULL);
+    CHECK_INT(json_array_size(events), LIMIT_EVENTS);
+    size_t i;
+    json_t *event;
+    int64_t same = 0;
+    json_array_foreach(events, i, event)
+    {
+        CHECK(strcmp(json_text_at(event, "message", ""), "number 0") != 0); /* the oldest went */
+        if (strcmp(json_text_at(event, "reason", ""), "Same") == 0)
+            same = json_int_at(event, "count", 0);
+    }
+    CHECK_INT(same, 3);
+    world_restart(&world);
+    CHECK(world_settle(&world));
+    event_record(world.runtime, vm, "Normal", "Same", "again"); /* counted on after a restart */
+    CHECK(world_settle(&world));
+    auto_json *later = store_list(world.store, "Event", "default", NULL);
+    CHECK_INT(json_array_size(later), LIMIT_EVENTS);
+    world_close(&world);
+}
+
+int main(void)
+{
+    RUN(refuses_in_kubevirts_words);
+    RUN(a_second_request_waits_for_the_first);
+    RUN(a_dry_run_changes_nothing);
+    RUN(an_act_in_hand_ends_with_its_vmi);
+    RUN(looks_at_a_running_vmi);
+    RUN(asks_the_guest);
+    RUN(admits_and_protects);
+    RUN(deletes_what_nobody_holds_at_once);
+    RUN(describes_the_node);
+    RUN(plans_without_claiming);
+    RUN(keeps_a_bounded_number_of_events);
+    return test_end();
+}
