@@ -1,3 +1,5 @@
+/* The other direction of a plan: a placement becomes what is promised. Names are kept once and lent to every CPU and
+ * page row, so that a refusal can say who has them and what would be free without them. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,6 @@
+/* Fitting is two steps in a fixed order: CPUs (the earlier ones if they still do, else the solver's), then everything
+ * that follows from them: memory beside the CPUs, the threads without CPUs of their own. The solver already knows that
+ * memory will be found on the nodes it chose; a kept placement has to be tried. */
 #include "runtime/place/fit.h"
 
 #include <stdlib.h>

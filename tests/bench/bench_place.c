@@ -180,7 +180,9 @@ static void print_question(const struct question *q, const struct answer *answer
 int main(int argc, char **argv)
 {
     enum { ORDINARY = 200, DEFAULT_STEPS = 1500 };
-    int steps = argc > 1 ? atoi(argv[1]) : DEFAULT_STEPS; // NOLINT: a number of our own
+    uint64_t steps = DEFAULT_STEPS;
+    if (argc > 1 && !text_to_u64(argv[1], &steps))
+        return 2;
     uint64_t ns[ORDINARY], vms = 0;
     for (int i = 0; i < ORDINARY; i++) {
         struct question q = ordinary();
@@ -193,7 +195,7 @@ int main(int argc, char **argv)
            (double)ns[ORDINARY / 2] / 1e6, (int)ORDINARY, (double)ns[ORDINARY - 1] / 1e6);
     struct question hardest = ordinary();
     struct answer worst = ask(&hardest);
-    for (int i = 0; i < steps; i++) {
+    for (uint64_t i = 0; i < steps; i++) {
         struct question q = dice(10) ? hardest : ordinary();
         for (unsigned k = 1 + dice(3); k > 0; k--)
             change(&q);
@@ -203,7 +205,8 @@ int main(int argc, char **argv)
         worst = answer;
         hardest = q;
     }
-    printf("place  worst found by a search of %d questions: %.3f ms\n", steps, (double)worst.plan_ns / 1e6);
+    printf("place  worst found by a search of %llu questions: %.3f ms\n", (unsigned long long)steps,
+           (double)worst.plan_ns / 1e6);
     print_question(&hardest, &worst);
     bool within = ns[ORDINARY / 2] < 1000000 && worst.plan_ns < 10000000;
     printf("place  budget: median %.2f of 1 ms, worst %.2f of 10 ms: %s\n", (double)ns[ORDINARY / 2] / 1e6,
