@@ -79,6 +79,6 @@ int hypervisor_undefine(struct hypervisor *hypervisor, const char *name, struct 
 char *hypervisor_xml(struct hypervisor *hypervisor, const char *name, struct error *err);
 /* [blocks] One QEMU guest agent command (JSON) and its answer; the caller frees. */
 char *hypervisor_agent(struct hypervisor *hypervisor, const char *name, const char *command, struct error *err);
-/* [blocks] A new connection to the domain's first display (VNC): a descriptor the caller closes, or -1. The display needs
- * no socket of its own, so QEMU's user needs no folder of ours. */
+/* [blocks] A new connection to the domain's first display (VNC): a descriptor the caller closes, or -1. The display
+ * needs no socket of its own, so QEMU's user needs no folder of ours. */
 int hypervisor_screen(struct hypervisor *hypervisor, const char *name, struct error *err);
