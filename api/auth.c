@@ -93,7 +93,7 @@ static void digest_text(const char *text, char ret_hex[65])
     unsigned char digest[32];
     if (mbedtls_sha256_ret((const unsigned char *)text, strlen(text), digest, 0))
         abort();
-    for (int i = 0; i < 32; i++)
+    for (size_t i = 0; i < sizeof digest; i++)
         snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
 }
 

@@ -171,7 +171,8 @@ static int read_head(struct incoming *in, struct error *err)
     char *line = read_line(in, err);
     if (!line)
         return -1;
-    if (sscanf(line, "HTTP/1.%*c %3d", &in->status) != 1)
+    in->status = text_starts_with(line, "HTTP/1.") && strlen(line) >= 12 ? (int)strtol(line + 9, NULL, 10) : 0;
+    if (in->status < 100 || in->status > 599)
         return fail(err, ERROR_INTERNAL, "what listens there does not speak HTTP");
     while ((line = read_line(in, err)) && *line) {
         char *value = strchr(line, ':');

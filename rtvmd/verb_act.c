@@ -48,10 +48,9 @@ static int act(const struct action *action, const struct client *client, const c
 
 static int act_verb(int argc, char **argv)
 {
-    const struct action *action = NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(ACTIONS); i++)
-        if (strcmp(ACTIONS[i].verb, argv[0]) == 0)
-            action = &ACTIONS[i];
+    const struct action *action = ACTIONS; /* argv[0] is one of them: main dispatched on it */
+    while (strcmp(action->verb, argv[0]) != 0)
+        action++;
     struct remote_options remote = {.namespace_ = "default"};
     const char *grace = NULL;
     bool paused = false;

@@ -60,12 +60,12 @@ static int by_time(const void *a, const void *b)
 static void print_list(const struct events *events, const json_t *items)
 {
     size_t count = 0;
-    json_t **sorted = must_calloc(json_array_size(items), sizeof *sorted);
+    json_t **sorted = must_calloc(json_array_size(items), sizeof(json_t *));
     size_t i;
     json_t *event;
     json_array_foreach(items, i, event) if (!events->for_name || strcmp(json_text_at(event, "involvedObject.name", ""),
                                                                         events->for_name) == 0) sorted[count++] = event;
-    qsort(sorted, count, sizeof *sorted, by_time);
+    qsort(sorted, count, sizeof(json_t *), by_time);
     struct text_table table = {.columns = 5};
     static const char *const HEAD[] = {"LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"};
     for (size_t h = 0; h < ARRAY_SIZE(HEAD); h++)

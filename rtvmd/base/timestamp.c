@@ -29,6 +29,7 @@ int64_t timestamp_parse(const char *text)
     int used = 0;
     if ((rest[0] == 'Z' || rest[0] == 'z') && rest[1] == '\0')
         return wall_s;
+    /* NOLINTNEXTLINE(cert-err34-c): two digits cannot overflow */
     if (sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used] || (sign != '+' && sign != '-'))
         return 0;
     int64_t offset_s = 3600L * hours + 60L * minutes;

@@ -29,7 +29,7 @@ done
 only_in() {
     library=$1
     shift
-    git grep -lE "#include <$library" -- '*.c' '*.h' | while read -r f; do
+    git grep -lE "#include <$library" -- '*.c' '*.h' ':!tests' | while read -r f; do
         for place in "$@"; do
             # shellcheck disable=SC2254  # the places are patterns
             case $f in $place) continue 2 ;; esac
@@ -44,19 +44,22 @@ only_in yaml 'runtime/spec/*'
 only_in numa 'hostprobe/*'
 only_in jansson 'rtvmd/base/json.h'
 only_in event2 'rtvmd/base/loop.c' 'api/*' 'runtime/hypervisor/*'
-only_in libxml 'runtime/domain/xml.*'
+only_in libxml 'runtime/domain/xml*'
 only_in libisofs 'runtime/image/*'
 only_in archive 'runtime/image/*' 'tests/unit/*'
 only_in seccomp 'rtvmd/*'
 
+ours=$(git ls-files 'rtvmd/*.c' 'hostprobe/*.c' 'store/*.c' 'runtime/*.c' 'api/*.c' ':!runtime/latency/guest')
 # 3. Forbidden words, long files, long lines.
 sources=$(git ls-files '*.c' '*.h')
 # shellcheck disable=SC2086
-grep -nE '\b(sprintf|strcpy|strcat|gets|strtok|atoi|system|popen|tmpnam|setlocale)\(' $sources && complain "forbidden function (see above)"
+grep -nE '\b(sprintf|strcpy|strcat|gets|strtok|atoi|system|popen|tmpnam|setlocale)\(' $ours && complain "forbidden function (see above)"
 git grep -nwE '(TODO|FIXME|XXX)' -- '*.c' '*.h' '*.sh' Makefile ':!tests/lint' && complain "unfinished work is named in the issue, not in the code"
 for f in $sources; do
     lines=$(wc -l <"$f")
-    [ "$lines" -le 600 ] || complain "$f: $lines lines; ask for the second noun (limit 600)"
+    limit=600
+    case $f in tests/*) limit=900 ;; esac # long tables of cases
+    [ "$lines" -le $limit ] || complain "$f: $lines lines; ask for the second noun (limit $limit)"
 done
 
 # 4. Formatting.
@@ -68,10 +71,12 @@ else
 fi
 
 # 5. Analyzers, on our own code (tests are read by the compiler and the sanitizers).
-ours=$(git ls-files 'rtvmd/*.c' 'hostprobe/*.c' 'store/*.c' 'runtime/*.c' 'api/*.c')
 # shellcheck disable=SC2086
+# preprocessorErrorDirective: cppcheck 2.10 loses count in macros within macros; clang-tidy reads those files
 cppcheck --quiet --inline-suppr --enable=warning,portability,performance --error-exitcode=1 --std=c11 -I. \
-    --suppress=missingIncludeSystem -j "$(nproc)" $ours || bad=1
+    --suppress=missingIncludeSystem -j "$(nproc)" \
+    --suppress=preprocessorErrorDirective '-Djson_array_foreach(a,i,v)=for(i=0;i<json_array_size(a)&&(v=json_array_get(a,i));i++)' \
+    '-Djson_object_foreach(o,k,v)=for(k=json_first(o);k&&(v=json_next(o,k));)' $ours || bad=1
 flags="-std=gnu17 -D_GNU_SOURCE -I. $(pkg-config --cflags libvirt libxml-2.0 libisofs-1 libarchive)"
 # shellcheck disable=SC2086,SC2016
 echo $ours | tr ' ' '\n' | xargs -P "$(nproc)" -n 4 sh -c 'flags=$0; clang-tidy --quiet "$@" -- $flags 2>/dev/null' "$flags" || bad=1

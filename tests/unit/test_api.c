@@ -2,7 +2,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../api/api.c"
+#include "api/api.c"
 #include "api/frames.h"
 #include "rtvmd/base/file.h"
 #include "tests/test.h"
