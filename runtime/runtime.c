@@ -109,7 +109,10 @@ struct runtime *runtime_new_with(const struct runtime_config *config, struct loo
 struct runtime *runtime_new(const struct runtime_config *config, struct loop *loop, struct store *store,
                             const struct host *host)
 {
-    return runtime_new_with(config, loop, store, host, &LIVE);
+    struct runtime *runtime = runtime_new_with(config, loop, store, host, &LIVE);
+    struct cpuset housekeeping = runtime_housekeeping(runtime);
+    worker_keep_thread_on(&housekeeping);
+    return runtime;
 }
 
 void runtime_set_host(struct runtime *runtime, const struct host *host)

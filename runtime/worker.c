@@ -113,6 +113,14 @@ static void to_kernel_set(const struct cpuset *cpus, cpu_set_t *set)
     cpuset_foreach(cpu, cpus) CPU_SET((size_t)cpu, set);
 }
 
+void worker_keep_thread_on(const struct cpuset *cpus)
+{
+    cpu_set_t set;
+    to_kernel_set(cpus, &set);
+    if (!cpuset_is_empty(cpus) && sched_setaffinity(0, sizeof set, &set))
+        log_warn("cannot stay on the housekeeping CPUs; check the cpuset of the service");
+}
+
 static void start_threads(struct worker_pool *pool, unsigned threads, const struct cpuset *cpus)
 {
     _Static_assert(CPU_SETSIZE >= CPUSET_MAX, "a cpu_set_t holds every CPU we know");

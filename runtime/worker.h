@@ -24,5 +24,7 @@ struct worker_pool *worker_pool_new(struct loop *loop, unsigned threads, const s
 /* Waits for jobs in hand, drops the others. NULL is fine. */
 void worker_pool_free(struct worker_pool *pool);
 void worker_submit(struct worker_pool *pool, struct worker_job *job);
+/* Keeps the calling thread on `cpus`, too: the loop thread, before it makes others. Logs when that is not allowed. */
+void worker_keep_thread_on(const struct cpuset *cpus);
 /* Submitted and not done. */
 size_t worker_pending(const struct worker_pool *pool);

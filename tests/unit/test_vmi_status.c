@@ -152,7 +152,7 @@ static void tells_drift_in_words(void)
     r.repaired = 2;
     vmi_status_update(vmi, &r);
     CHECK_TEXT(json_text_at(condition_get(vmi, "RealtimeProven"), "message", ""),
-               "10 threads and the guest's memory are where the placement says; 2 put back in place");
+               "every thread and the guest's memory are where the placement says; 2 put back in place");
     r.phase = VMI_FAILED;
     vmi_status_update(vmi, &r);
     CHECK(!condition_get(vmi, "RealtimeProven"));

@@ -85,6 +85,21 @@ static void brings_results_to_the_loop_thread(void)
     loop_free(loop);
 }
 
+static void keeps_the_calling_thread_on_its_cpus(void)
+{
+    cpu_set_t before, now;
+    sched_getaffinity(0, sizeof before, &before);
+    struct cpuset cpus = cpuset_of(0), nowhere = {0}, forbidden = cpuset_of(CPUSET_MAX - 1);
+    worker_keep_thread_on(&nowhere);
+    worker_keep_thread_on(&forbidden); /* logged, not fatal */
+    sched_getaffinity(0, sizeof now, &now);
+    CHECK(CPU_EQUAL(&now, &before));
+    worker_keep_thread_on(&cpus);
+    sched_getaffinity(0, sizeof now, &now);
+    CHECK_INT(CPU_COUNT(&now), 1);
+    sched_setaffinity(0, sizeof before, &before);
+}
+
 static void starts_even_where_the_cpus_are_forbidden(void)
 {
     reset();
@@ -138,6 +153,8 @@ static void runs_in_order_on_the_loop_without_threads(void)
 int main(void)
 {
     RUN(brings_results_to_the_loop_thread);
+    log_set_level(LOG_LEVEL_ERROR);
+    RUN(keeps_the_calling_thread_on_its_cpus);
     RUN(starts_even_where_the_cpus_are_forbidden);
     RUN(waits_for_work_in_hand_and_cancels_the_rest);
     RUN(runs_in_order_on_the_loop_without_threads);
