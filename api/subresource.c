@@ -105,6 +105,14 @@ int subresource_expand(struct call *call, struct error *err)
     return 0;
 }
 
+static int refuse_migration(struct call *call, struct error *err)
+{
+    return fail(err, ERROR_CONFLICT,
+                "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"%s\": rtvmd runs on one host, there is "
+                "nowhere to migrate to",
+                call->target.name);
+}
+
 #define VM "virtualmachines"
 #define VMI "virtualmachineinstances"
 
@@ -114,6 +122,7 @@ const struct subresource SUBRESOURCES[] = {
     {SUBRESOURCE_GROUP, VM, "stop", HTTP_PUT, act, 202, RUNTIME_VM_STOP},
     {SUBRESOURCE_GROUP, VM, "restart", HTTP_PUT, act, 202, RUNTIME_VM_RESTART},
     {SUBRESOURCE_GROUP, VM, "expand-spec", HTTP_GET, expand_stored, 200, 0},
+    {SUBRESOURCE_GROUP, VM, "migrate", HTTP_PUT, refuse_migration, 202, 0},
     {SUBRESOURCE_GROUP, VM, "portforward", HTTP_GET, device_port, 101, 0},
     {SUBRESOURCE_GROUP, VMI, "pause", HTTP_PUT, act, 200, RUNTIME_VMI_PAUSE},
     {SUBRESOURCE_GROUP, VMI, "unpause", HTTP_PUT, act, 200, RUNTIME_VMI_UNPAUSE},
