@@ -149,9 +149,10 @@ static struct machine *machine_with(struct runtime *runtime, const struct device
                                     const char *name, struct error *err)
 {
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", namespace_, name);
+    bool by_default = device != &SCREEN || !json_at(vmi, "spec.domain.cpu.realtime"); /* domain.c: build_has_graphics */
     if (!vmi) {
         fail(err, ERROR_NOT_FOUND, "virtualmachineinstance.kubevirt.io \"%s\" not found", name);
-    } else if (!json_bool_at(vmi, device->toggle, true)) {
+    } else if (!json_bool_at(vmi, device->toggle, by_default)) {
         fail(err, ERROR_BAD_REQUEST, "%s", device->missing);
     } else if (vmi_status_phase(vmi) == VMI_FAILED) {
         fail(err, ERROR_CONFLICT,

@@ -36,7 +36,7 @@ serves() {
     DAEMON_ARGUMENTS="--listen 127.0.0.1:0 --plain-http"
     daemon_start && wait_for 10 grep -q 'listening url=' "$folder/daemon.log" || return 1
     probe_manifest vm 0 Manual >"$folder/vm.yaml"
-    sed -i '/autoattachGraphicsDevice/d' "$folder/vm.yaml"
+    sed -i 's/autoattachGraphicsDevice: false/autoattachGraphicsDevice: true/' "$folder/vm.yaml"
     rtvmd apply -f "$folder/vm.yaml"
 }
 starts() {
@@ -57,8 +57,8 @@ shows_the_console() {
     # shellcheck disable=SC2016
     (sleep 6; printf '\035'; sleep 1) | timeout 30 script -qec "$virtctl --server $server console vm" /dev/null \
         >"$folder/console" 2>&1 9>&-
-    grep -q 'Successfully connected to vm console' "$folder/console" && grep -q '@probe' "$folder/console" ||
-        { cat -v "$folder/console"; return 1; }
+    grep -q 'Successfully connected to vm console' "$folder/console" || { cat -v "$folder/console"; return 1; }
+    grep -q '@probe' "$folder/console" || { cat -v "$folder/console"; return 1; }
 }
 # What a screen says first, and what it answers to a version: bytes go both ways.
 shows_the_screen() {
