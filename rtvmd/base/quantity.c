@@ -147,16 +147,6 @@ static quantity_nano binary_nano(const struct written *w)
     return whole * unit * NANO + rest + inexact;
 }
 
-/* Kubernetes remembers the text of what its fast path could parse and prints that. */
-static bool parsed_fast(const struct written *w)
-{
-    int64_t digits = w->whole_count ? (int64_t)w->whole_count : 1;
-    if (w->style == QUANTITY_BINARY)
-        return w->fraction_count == 0 && 15 - digits - w->exponent * 3 / 10 - 1 >= 0;
-    digits += (int64_t)w->fraction_count;
-    return digits <= 18 && w->exponent - (int64_t)w->fraction_count >= -9;
-}
-
 int quantity_parse(const char *s, struct quantity *ret_quantity, struct error *err)
 {
     struct written w = {.fraction = ""};
@@ -167,7 +157,7 @@ int quantity_parse(const char *s, struct quantity *ret_quantity, struct error *e
         nano = CAP;
     if (w.style == QUANTITY_BINARY && nano > 0 && nano < NANO)
         w.style = QUANTITY_DECIMAL;
-    *ret_quantity = (struct quantity){w.negative ? -nano : nano, w.style, parsed_fast(&w)};
+    *ret_quantity = (struct quantity){w.negative ? -nano : nano, w.style};
     return 0;
 }
 
@@ -190,7 +180,7 @@ int quantity_from_json(const json_t *value, struct quantity *ret_quantity, struc
 
 struct quantity quantity_of(int64_t units, enum quantity_style style)
 {
-    return (struct quantity){units * NANO, style, false};
+    return (struct quantity){units * NANO, style};
 }
 
 static const char *suffix_text(enum quantity_style style, int exponent)

@@ -12,7 +12,6 @@ __extension__ typedef __int128 quantity_nano;
 struct quantity {
     quantity_nano nano;
     enum quantity_style style;
-    bool literal; /* Kubernetes prints this one back as it was written, not in canonical form */
 };
 
 /* Both grammars must agree: the schema's pattern (sign, digits with an optional fraction, a suffix of

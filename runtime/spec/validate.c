@@ -71,18 +71,6 @@ bool rule_is_one_of(const char *text, const char *const words[], size_t count)
     return false;
 }
 
-/* As written when Kubernetes would print it so, else in canonical form. */
-static void amount_text(const json_t *value, struct amount *amount)
-{
-    const char *written = json_is_string(value) ? json_string_value(value) : "";
-    while (*written == ' ')
-        written++;
-    if (amount->q.literal && *written && strlen(written) < sizeof amount->text.text && !strchr(written, ' '))
-        snprintf(amount->text.text, sizeof amount->text.text, "%s", written);
-    else
-        quantity_format(&amount->q, &amount->text);
-}
-
 struct amount rule_amount(const json_t *object, const char *path)
 {
     struct amount amount = {.text = {"0"}};
@@ -92,7 +80,7 @@ struct amount rule_amount(const json_t *object, const char *path)
         return amount;
     amount.given = true;
     amount.value = quantity_value(&amount.q);
-    amount_text(value, &amount);
+    quantity_format(&amount.q, &amount.text);
     return amount;
 }
 

@@ -95,8 +95,12 @@ static void dns_policy(struct admission *a)
 
 static void dns_servers(struct admission *a, const json_t *servers)
 {
+    auto_text list = {0};
+    for (size_t i = 0; i < json_array_size(servers); i++)
+        text_printf(&list, "%s%s", i ? " " : "", json_string_value(json_array_get(servers, i)));
     if (json_array_size(servers) > 3)
-        findings_cause(a->findings, CAUSE_INVALID, "nameservers", "must not have more than 3 nameservers");
+        findings_cause(a->findings, CAUSE_INVALID, "nameservers", "must not have more than 3 nameservers: [%s]",
+                       text_cstr(&list));
     for (size_t i = 0; i < json_array_size(servers); i++) {
         const char *server = json_string_value(json_array_get(servers, i));
         if (!address_is_ip(server))

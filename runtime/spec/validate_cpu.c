@@ -108,10 +108,15 @@ static void dedicated_cpus_agree(struct admission *a)
 static void dedicated_threads(struct admission *a)
 {
     int64_t threads = json_int_at(a->spec, "domain.cpu.threads", 0);
-    if (!is_dedicated(a) || threads <= 2)
-        return;
     auto_free char *field = rule_path(a, "%s", DEDICATED);
     auto_free char *threads_field = rule_path(a, "domain.cpu.threads");
+    auto_free char *architecture = rule_path(a, "architecture");
+    if (is_dedicated(a) && threads > 1 && strcmp(rule_text(a->spec, "architecture"), "arm64") == 0)
+        findings_cause(a->findings, CAUSE_INVALID, architecture,
+                       "threads must not be greater than 1 at %s (got %" PRId64 ") when %s is arm64", threads_field,
+                       threads, architecture);
+    if (!is_dedicated(a) || threads <= 2)
+        return;
     findings_cause(a->findings, CAUSE_INVALID, field,
                    "Not more than two threads must be provided at %s (got %" PRId64
                    ") when DedicatedCPUPlacement is true",

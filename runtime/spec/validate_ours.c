@@ -36,14 +36,23 @@ static void mask(struct admission *a)
         findings_warn(a->findings, "%s: '%s' names vCPUs past the last one (%" PRId64 ")", field, text, vcpus - 1);
 }
 
+/* A request that is too small, or a negative amount, was complained about before it was copied here. */
+static bool is_copied(const struct admission *a, const struct amount *guest)
+{
+    struct amount request = rule_amount(a->spec, "domain.resources.requests.memory");
+    struct amount limit = rule_amount(a->spec, "domain.resources.limits.memory");
+    return (request.given && quantity_compare(&request.q, &guest->q) == 0) ||
+           (limit.value < 0 && quantity_compare(&limit.q, &guest->q) == 0);
+}
+
 static void guest_memory(struct admission *a)
 {
     struct amount guest = rule_amount(a->spec, "domain.memory.guest");
     auto_free char *field = rule_path(a, "domain.memory.guest");
-    /* a negative request is complained about as such and only copied here */
-    if (guest.given && guest.value <= 0 && rule_amount(a->spec, "domain.resources.requests.memory").value >= 0 &&
-        rule_amount(a->spec, "domain.resources.limits.memory").value >= 0)
-        findings_cause(a->findings, CAUSE_INVALID, field, "%s '%s': must be greater than 0.", field, guest.text.text);
+    if (!guest.given || guest.value >= 1000000 || (guest.value != 0 && is_copied(a, &guest)))
+        return;
+    findings_cause(a->findings, CAUSE_INVALID, field, "%s '%s': must be greater than or equal to 1M.", field,
+                   guest.text.text);
 }
 
 static void vcpu_count(struct admission *a)

@@ -60,7 +60,10 @@ def compare(case, status, reasons):
         return "verdict", excuse(reasons["stricter"], [c["message"] for c in ours])
     if case["verdict"] != "rejected" or ours == theirs:
         return "same", None
-    return "words", excuse(reasons["words"], [c["message"] for c in ours if c not in theirs])
+    only_ours = [c["message"] for c in ours if c not in theirs]
+    only_theirs = [c["message"] for c in theirs if c not in ours]
+    same = sorted(only_ours) == sorted(only_theirs)  # then it is the order or a field that differs
+    return "words", excuse(reasons["words"], only_ours + only_theirs) or ("the order differs" if same else None)
 
 
 def main():
