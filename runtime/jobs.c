@@ -32,6 +32,43 @@ char *job_run_dir(const struct runtime *runtime, const struct machine *machine)
 
 static void work_done(struct worker_job *job, bool canceled);
 
+/* ---- what a long job says meanwhile, as events */
+struct progress_note {
+    struct worker_job job;
+    struct runtime *runtime;
+    char *key;
+    char uid[64];
+    char *sentence;
+};
+
+static void progress_arrived(struct worker_job *job, bool canceled)
+{
+    struct progress_note *note = (struct progress_note *)job;
+    struct machine *machine = canceled ? NULL : machine_by_key(note->runtime, note->key);
+    auto_json *vmi =
+        machine ? store_get(note->runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name) : NULL;
+    if (vmi && strcmp(machine->uid, note->uid) == 0)
+        event_record(note->runtime, vmi, "Normal",
+                     text_starts_with(note->sentence, "pulling ") ? "Pulling" : "Preparing", "%s", note->sentence);
+    free(note->key);
+    free(note->sentence);
+    free(note);
+}
+
+/* On the worker thread. Percentages are for terminals. */
+static void send_progress(struct work *work, const char *sentence)
+{
+    if (strchr(sentence, '%'))
+        return;
+    struct progress_note *note = must_calloc(1, sizeof *note);
+    note->job.done = progress_arrived;
+    note->runtime = work->runtime;
+    note->key = must_strdup(work->key);
+    memcpy(note->uid, work->uid, sizeof note->uid);
+    note->sentence = must_strdup(sentence);
+    worker_note(work->runtime->pool, &note->job);
+}
+
 struct work *job_new(struct runtime *runtime, struct machine *machine, enum work_kind kind)
 {
     struct work *work = must_calloc(1, sizeof *work);
@@ -41,6 +78,7 @@ struct work *job_new(struct runtime *runtime, struct machine *machine, enum work
     work->key = must_strdup(machine->key);
     memcpy(work->uid, machine->uid, sizeof work->uid);
     work->hypervisor = runtime->hypervisor;
+    work->progress = send_progress;
     work->namespace_ = must_strdup(machine->namespace_);
     work->name = must_strdup(machine->name);
     work->domain_name = must_strdup(machine->domain_name);

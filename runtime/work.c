@@ -44,6 +44,13 @@ static int render(struct work *work, const struct disk_source *disks, const stru
     return 0;
 }
 
+static void tell_progress(const char *sentence, void *arg)
+{
+    struct work *work = arg;
+    if (work->progress)
+        work->progress(work, sentence);
+}
+
 static int define_and_start(struct work *work, struct error *err)
 {
     struct disk_source *disks = NULL;
@@ -52,7 +59,7 @@ static int define_and_start(struct work *work, struct error *err)
         image_plan_disks(&work->image, &work->spec, &disks, err))
         return -1;
     auto_text xml = {0};
-    int r = image_prepare_disks(&work->image, &work->spec, disks, NULL, NULL, err);
+    int r = image_prepare_disks(&work->image, &work->spec, disks, tell_progress, work, err);
     if (r == 0)
         r = image_prepare_kernel(&work->image, &work->spec, &kernel, NULL, NULL, err);
     if (r == 0)

@@ -47,6 +47,8 @@ struct work {
 
     /* In. */
     struct hypervisor *hypervisor;
+    /* Called on the worker thread with what is going on, for people. */
+    void (*progress)(struct work *work, const char *sentence);
     char *namespace_;
     char *name;
     char *domain_name;

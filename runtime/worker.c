@@ -88,7 +88,7 @@ static void on_finished(int fd, int what, void *arg)
     pthread_mutex_unlock(&pool->lock);
     while (job) {
         struct worker_job *next = job->next;
-        pool->pending--;
+        pool->pending -= !job->is_note;
         job->done(job, false);
         job = next;
     }
@@ -208,6 +208,19 @@ void worker_submit(struct worker_pool *pool, struct worker_job *job)
     pthread_mutex_unlock(&pool->lock);
     if (pool->inline_timer)
         loop_timer_arm(pool->inline_timer, 0);
+}
+
+void worker_note(struct worker_pool *pool, struct worker_job *note)
+{
+    note->is_note = true;
+    if (pool->inline_timer) { /* jobs run on the loop thread */
+        note->done(note, false);
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    list_add(&pool->finished, note);
+    eventfd_write(pool->event_fd, 1);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 size_t worker_pending(const struct worker_pool *pool)

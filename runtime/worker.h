@@ -16,6 +16,7 @@ struct worker_job {
      * called. */
     void (*done)(struct worker_job *job, bool canceled);
     struct worker_job *next; /* of the pool */
+    bool is_note;
 };
 
 /* Threads are SCHED_OTHER and stay on `cpus` (empty: wherever the process may run). No threads at all: jobs run on the
@@ -24,6 +25,8 @@ struct worker_pool *worker_pool_new(struct loop *loop, unsigned threads, const s
 /* Waits for jobs in hand, drops the others. NULL is fine. */
 void worker_pool_free(struct worker_pool *pool);
 void worker_submit(struct worker_pool *pool, struct worker_job *job);
+/* From inside a running job: note->done is called on the loop thread, before the job's own. */
+void worker_note(struct worker_pool *pool, struct worker_job *note);
 /* Keeps the calling thread on `cpus`, too: the loop thread, before it makes others. Logs when that is not allowed. */
 void worker_keep_thread_on(const struct cpuset *cpus);
 /* Submitted and not done. */

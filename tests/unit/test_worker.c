@@ -114,6 +114,50 @@ static void starts_even_where_the_cpus_are_forbidden(void)
     loop_free(loop);
 }
 
+static struct worker_pool *noted_pool;
+static char heard[32];
+
+static void hear(struct worker_job *job, bool canceled)
+{
+    heard[strlen(heard)] = canceled ? 'x' : 'n';
+    free(job);
+}
+
+static void run_noting(struct worker_job *job)
+{
+    (void)job;
+    for (int i = 0; i < 2; i++) {
+        struct worker_job *note = must_calloc(1, sizeof *note);
+        note->done = hear;
+        worker_note(noted_pool, note);
+    }
+}
+
+static void noting_done(struct worker_job *job, bool canceled)
+{
+    (void)canceled;
+    heard[strlen(heard)] = 'd';
+    free(job);
+}
+
+static void hears_a_job_before_it_is_done(void)
+{
+    for (unsigned threads = 0; threads < 2; threads++) {
+        reset();
+        memset(heard, 0, sizeof heard);
+        struct cpuset anywhere = {0};
+        noted_pool = worker_pool_new(loop, threads, &anywhere);
+        struct worker_job *job = must_calloc(1, sizeof *job);
+        *job = (struct worker_job){.run = run_noting, .done = noting_done};
+        worker_submit(noted_pool, job);
+        while (worker_pending(noted_pool))
+            loop_run_once(loop, true);
+        CHECK_TEXT(heard, "nnd");
+        worker_pool_free(noted_pool);
+        loop_free(loop);
+    }
+}
+
 static void waits_for_work_in_hand_and_cancels_the_rest(void)
 {
     reset();
@@ -156,6 +200,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     RUN(keeps_the_calling_thread_on_its_cpus);
     RUN(starts_even_where_the_cpus_are_forbidden);
+    RUN(hears_a_job_before_it_is_done);
     RUN(waits_for_work_in_hand_and_cancels_the_rest);
     RUN(runs_in_order_on_the_loop_without_threads);
     return test_end();

@@ -4,6 +4,8 @@ fail prepare 1 3 unavailable
 apply a strategy=Always
 expect nothing
 status a ErrImagePull
+event a Pulling 1
+event a Preparing 0
 condition a Synchronized False
 at 2
 status a ImagePullBackOff
