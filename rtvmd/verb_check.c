@@ -222,7 +222,8 @@ int verb_check(int argc, char **argv)
     const struct verb_option options[] = {
         {'f', "file", "FILE", .list = check.files, .list_max = FILES_MAX,
          .help = "YAML or JSON; - reads standard input; may be given several times"},
-        {'o', "output", "json", .text = &check.output, .help = "print the Status of each object"},
+        {'o', "output", "json", .text = &check.output,
+         .help = "print a Status; a List of them when there are several objects"},
         {0, "strict", NULL, .flag = &check.strict, .help = "unknown fields are failures, as for kubectl apply"},
     };
     struct error err;
