@@ -97,8 +97,10 @@ struct runtime {
     bool has_swept;
     uint64_t looked_at; /* sequence of the last complete look; 0: none since the connection came */
     unsigned look_failures;
-    int64_t look_s;   /* when to look at the latest; 0: when told to */
-    int64_t resync_s; /* the next slow look at everything */
+    int64_t look_s;        /* when to look at the latest; 0: when told to */
+    bool waits_for_commit; /* of what the last rounds decided */
+    int64_t retry_s;       /* a commit failed: decide anew then; 0: none */
+    int64_t resync_s;      /* the next slow look at everything */
     bool has_facts;
     struct hypervisor_facts facts;
     struct error connection_error;

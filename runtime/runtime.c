@@ -206,6 +206,19 @@ bool runtime_emulates(const struct runtime *runtime)
     return runtime->config.emulation_forced || (runtime->config.emulation_allowed && no_kvm);
 }
 
+/* A full disk undoes what was decided, and nothing changed to make us look again: try everything anew, later. */
+static void round_committed(const struct error *failure, void *arg)
+{
+    enum { COMMIT_RETRY_S = 5 };
+    struct runtime *runtime = arg;
+    runtime->waits_for_commit = false;
+    if (!failure)
+        return;
+    log_error("nothing can be written down: %s", failure->text);
+    runtime->retry_s = runtime_now_s(runtime) + COMMIT_RETRY_S;
+    runtime_arm(runtime);
+}
+
 /* A bounded bite per turn of the loop: requests are answered in between. */
 void runtime_round(void *arg)
 {
@@ -218,6 +231,9 @@ void runtime_round(void *arg)
     }
     if (runtime->queue_first)
         loop_timer_arm(runtime->round_timer, 0);
+    if (!runtime->waits_for_commit)
+        store_after_commit(runtime->store, round_committed, runtime);
+    runtime->waits_for_commit = true;
     runtime_arm(runtime);
 }
 
@@ -238,7 +254,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t runtime_next_wake_s(const struct runtime *runtime)
 {
-    int64_t next = runtime->look_s;
+    int64_t next = earlier(runtime->look_s, runtime->retry_s);
     for (size_t i = 0; i < runtime->machine_count; i++)
         next = earlier(next, earlier(runtime->machine[i]->wake_s, runtime->machine[i]->vm_wake_s));
     if (needs_resync(runtime))
@@ -270,10 +286,13 @@ void runtime_wake(void *arg)
     struct runtime *runtime = arg;
     int64_t now_s = runtime_now_s(runtime);
     bool resync = runtime->resync_s <= now_s && needs_resync(runtime);
+    bool retry = runtime->retry_s && runtime->retry_s <= now_s;
+    if (retry)
+        runtime->retry_s = 0;
     for (size_t i = 0; i < runtime->machine_count; i++) {
         struct machine *machine = runtime->machine[i];
         int64_t due_s = earlier(machine->wake_s, machine->vm_wake_s);
-        if ((due_s && due_s <= now_s) || (resync && machine->uid[0])) {
+        if ((due_s && due_s <= now_s) || (resync && machine->uid[0]) || retry) {
             machine->wake_s = machine->vm_wake_s = 0;
             machine_queue(runtime, machine);
         }

@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "tests/scenario/fake_world.h"
 #include "tests/test.h"
 
@@ -367,6 +370,31 @@ static void keeps_a_bounded_number_of_events(void)
     world_close(&world);
 }
 
+/* /dev/shm and /tmp alike: a limit on the size of files is the full disk. */
+static void a_full_disk_only_delays(void)
+{
+    set_up();
+    auto_free char *before = fake_take_trace();
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit full = {4096, RLIM_INFINITY}, roomy = {RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_FSIZE, &full);
+    struct answer answer = {0};
+    runtime_act(world.runtime, RUNTIME_VM_START, "default", "manual", NULL, note, &answer);
+    fake_end("default_always", DOMAIN_OFF, DOMAIN_REASON_CRASHED);
+    CHECK(world_settle(&world));
+    CHECK_INT(answer.kind, ERROR_INTERNAL); /* the client is told, and nothing was done */
+    auto_json *vmi = world_get(&world, "VirtualMachineInstance", "always");
+    CHECK_TEXT(json_text_at(vmi, "status.phase", ""), "Running");
+    CHECK(world_advance(&world, 20));
+    auto_free char *meanwhile = fake_take_trace();
+    CHECK_TEXT(meanwhile, ""); /* nothing is done that cannot be written down */
+    setrlimit(RLIMIT_FSIZE, &roomy);
+    CHECK(world_advance(&world, 10));
+    auto_free char *after = fake_take_trace();
+    CHECK_TEXT(after, "undefine always, start always, resume always");
+    world_close(&world);
+}
+
 int main(void)
 {
     RUN(refuses_in_kubevirts_words);
@@ -379,6 +407,7 @@ int main(void)
     RUN(deletes_what_nobody_holds_at_once);
     RUN(describes_the_node);
     RUN(plans_without_claiming);
+    RUN(a_full_disk_only_delays);
     RUN(keeps_a_bounded_number_of_events);
     return test_end();
 }

@@ -11,7 +11,7 @@ part() {
 }
 make --no-print-directory -j"$jobs" BUILD="$build" WERROR=1 all >/dev/null
 # shellcheck disable=SC2046
-part env BUILD="$build" make --no-print-directory -j"$jobs" BUILD="$build" test-fast
+part env BUILD="$build" SCENARIO_ALL=1 make --no-print-directory -j"$jobs" BUILD="$build" test-fast
 for t in tests/integration/test_*.sh; do
     [ -e "$t" ] || continue
     part env BUILD="$build" tests/run "$t"
