@@ -1,0 +1,181 @@
+/* Wishes about CPU sets are kept as the CPUs to stay away from, not as results: then their order does not matter, any
+ * of them can be withdrawn first, and every state a crash may leave behind is recognized as some of them together. */
+#include "runtime/tune/target.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hostprobe/files.h"
+#include "rtvmd/base/file.h"
+
+static const char WITHOUT[] = "without ";
+
+bool target_parse(const char *text, struct target *ret_target)
+{
+    static const struct {
+        const char *prefix;
+        enum target_kind kind;
+    } KINDS[] = {
+        {"list:/", TARGET_LIST}, {"mask:/", TARGET_MASK}, {"value:/", TARGET_VALUE}, {"affinity:", TARGET_AFFINITY}};
+    for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
+        if (!text_starts_with(text, KINDS[i].prefix))
+            continue;
+        *ret_target = (struct target){.kind = KINDS[i].kind, .path = strchr(text, ':') + 1};
+        if (KINDS[i].kind != TARGET_AFFINITY)
+            return true;
+        char *end;
+        long tid = strtol(ret_target->path, &end, 10);
+        ret_target->tid = (int)tid;
+        ret_target->path = end + 1;
+        return *end == ':' && tid > 0 && tid <= INT32_MAX;
+    }
+    return false;
+}
+
+/* ---- reading and writing */
+static int read_file(const struct tune_machine *machine, const char *path, struct text *text, struct error *err)
+{
+    return file_read(machine->root, path, LIMIT_SYSFILE_BYTES, text, err);
+}
+
+static int read_affinity(const struct tune_machine *machine, const struct target *target, struct cpuset *ret_set,
+                         struct error *err)
+{
+    static const char NAME[] = "Name:\t";
+    static const char ALLOWED[] = "Cpus_allowed_list:";
+    auto_text status = {0};
+    auto_free char *path = must_format("/proc/%d/task/%d/status", target->tid, target->tid);
+    if (read_file(machine, path, &status, err) < 0)
+        return -1;
+    const char *text = text_cstr(&status);
+    const char *allowed = strstr(text, ALLOWED);
+    size_t length = strlen(target->path);
+    if (!text_starts_with(text, NAME) || strncmp(text + strlen(NAME), target->path, length) != 0 ||
+        text[strlen(NAME) + length] != '\n' || !allowed)
+        return fail(err, ERROR_NOT_FOUND, "thread %d is not \"%s\" any more", target->tid, target->path);
+    allowed += strlen(ALLOWED);
+    auto_free char *list = must_strndup(allowed, strcspn(allowed, "\n"));
+    return cpuset_parse(list, ret_set, err);
+}
+
+char *target_read(const struct tune_machine *machine, const struct target *target, struct error *err)
+{
+    struct cpuset set = {0};
+    struct cpuset_text buffer;
+    if (target->kind == TARGET_AFFINITY)
+        return read_affinity(machine, target, &set, err) < 0 ? NULL : must_strdup(cpuset_format(&set, &buffer));
+    auto_text text = {0};
+    if (read_file(machine, target->path, &text, err) < 0)
+        return NULL;
+    auto_free char *line = must_strndup(text_cstr(&text), strcspn(text_cstr(&text), "\n"));
+    if (target->kind == TARGET_VALUE)
+        return take(line);
+    if (target->kind == TARGET_MASK ? !files_parse_mask(line, &set) : cpuset_parse(line, &set, err) < 0) {
+        fail(err, ERROR_INVALID, "%s: \"%s\" is no set of CPUs", target->path, line);
+        return NULL;
+    }
+    return must_strdup(cpuset_format(&set, &buffer));
+}
+
+/* "1,00000003": groups of 32 bits, as the kernel reads them. */
+static char *mask_text(const struct cpuset *set)
+{
+    auto_text out = {0};
+    for (int group = CPUSET_MAX / 32 - 1; group >= 0; group--) {
+        uint32_t bits = (uint32_t)(set->word[group / 2] >> (group % 2 * 32));
+        if (out.length)
+            text_printf(&out, ",%08x", bits);
+        else if (bits || group == 0)
+            text_printf(&out, "%x", bits);
+    }
+    return text_take(&out);
+}
+
+static int move_live(const struct tune_machine *machine, int tid, const struct cpuset *cpus, struct error *err)
+{
+    (void)machine;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    cpuset_foreach(cpu, cpus)
+    {
+        CPU_SET((size_t)cpu, &set);
+    }
+    return sched_setaffinity(tid, sizeof set, &set) == 0 ? 0 : fail_errno(err, "thread %d", tid);
+}
+
+static int write_live(const struct tune_machine *machine, const char *path, const char *value, struct error *err)
+{
+    (void)machine;
+    return file_write_value(path, value, err);
+}
+
+const struct tune_machine TUNE_LIVE = {.root = "", .write_file = write_live, .move_thread = move_live};
+
+int target_write(const struct tune_machine *machine, const struct target *target, const char *value, struct error *err)
+{
+    struct cpuset set = {0};
+    if (target->kind != TARGET_VALUE && cpuset_parse(value, &set, err) < 0)
+        return -1;
+    if (target->kind == TARGET_AFFINITY)
+        return machine->move_thread(machine, target->tid, &set, err);
+    auto_free char *text = target->kind == TARGET_MASK ? mask_text(&set) : must_strdup(value);
+    return machine->write_file(machine, target->path, text, err);
+}
+
+/* ---- what wishes come to */
+static struct cpuset set_of(const char *list)
+{
+    struct cpuset set = {0};
+    struct error err;
+    if (cpuset_parse(text_starts_with(list, WITHOUT) ? list + strlen(WITHOUT) : list, &set, &err) < 0)
+        set = (struct cpuset){0};
+    return set;
+}
+
+static struct cpuset keep_away(const struct cpuset *before, const struct cpuset *cpus, const struct cpuset *online)
+{
+    struct cpuset rest = cpuset_minus(before, cpus);
+    return cpuset_is_empty(&rest) && !cpuset_is_empty(before) ? cpuset_minus(online, cpus) : rest;
+}
+
+char *target_value(const struct target *target, const char *before, const char *const *wish, size_t count,
+                   const struct cpuset *online)
+{
+    if (count == 0 || target->kind == TARGET_VALUE)
+        return must_strdup(count ? wish[count - 1] : before);
+    struct cpuset away = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct cpuset one = set_of(wish[i]);
+        away = cpuset_or(&away, &one);
+    }
+    struct cpuset old = set_of(before);
+    struct cpuset result = keep_away(&old, &away, online);
+    struct cpuset_text buffer;
+    return must_strdup(cpuset_format(&result, &buffer));
+}
+
+bool target_is_ours(const struct target *target, const char *present, const char *before, const char *const *wish,
+                    size_t count, const struct cpuset *online)
+{
+    if (strcmp(present, before) == 0)
+        return true;
+    if (target->kind == TARGET_VALUE) {
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(present, wish[i]) == 0)
+                return true;
+        return false;
+    }
+    struct cpuset now = set_of(present);
+    struct cpuset old = set_of(before);
+    /* Those wishes that are kept now: together they must explain it. */
+    struct cpuset away = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct cpuset one = set_of(wish[i]);
+        if (!cpuset_intersects(&one, &now))
+            away = cpuset_or(&away, &one);
+    }
+    struct cpuset explained = keep_away(&old, &away, online);
+    return cpuset_equal(&now, &explained);
+}

@@ -1,0 +1,72 @@
+/* Host tuning that undoes itself: what stands in the way of real-time vCPUs is moved off their CPUs while their VM
+ * runs, and put back after it. Every change is in the store's journal, on disk, before it is made.
+ *
+ * The journal holds, for one owner ("namespace/name" of a VM, or "" for whoever types), what a thing was before anybody
+ * tuned it and what this owner wants of it. What it should be now follows from all owners together, so VMs may come and
+ * go in any order. A thing that is neither as it was nor as some of the owners wanted it was changed by somebody else:
+ * it is reported and left alone.
+ *
+ * Things ("targets") are named by how they are changed: "list:/proc/irq/9/smp_affinity_list" (CPU list), "mask:FILE"
+ * (CPU mask), "value:FILE" (a word), "affinity:TID:NAME" (a kernel thread). For the first, second and last the journal
+ * says what an owner wants as "without CPUS".
+ *
+ * Called on the loop thread only, as the store is. */
+#pragma once
+
+#include "hostprobe/hostprobe.h"
+#include "rtvmd/base/text.h"
+#include "store/store.h"
+
+/* safe: nothing but latency and power is affected. full: also what watches over the machine (lockup detector, the
+ * limits that keep a runaway real-time thread from starving the rest). */
+enum tune_level { TUNE_NONE, TUNE_SAFE, TUNE_FULL };
+
+/* Where things are; tests bring their own. */
+struct tune_machine {
+    const char *root; /* "": the live machine */
+    int (*write_file)(const struct tune_machine *machine, const char *path, const char *value, struct error *err);
+    int (*move_thread)(const struct tune_machine *machine, int tid, const struct cpuset *cpus, struct error *err);
+    void (*step)(void *arg); /* before and after everything that is done; may be NULL */
+    void *arg;
+};
+extern const struct tune_machine TUNE_LIVE;
+
+struct tune_change {
+    char *target;
+    char *before; /* before anybody tuned it; CPU sets as lists */
+    char *wanted; /* as the journal says it */
+    char *then;   /* what it will be */
+    const char *knob;
+    const char *why;
+};
+struct tune_plan {
+    size_t count, capacity;
+    struct tune_change *change; /* in the order they are made */
+};
+
+/* What tuning for these exclusive CPUs would change as the machine is now. journal (may be NULL): changes that stand
+ * already. Reads only. */
+void tune_plan(const struct tune_machine *machine, struct store *journal, const struct cpuset *cpus,
+               enum tune_level level, struct tune_plan *ret_plan);
+void tune_plan_finish(struct tune_plan *plan);
+/* [{"knob","target","before","then","why"}] */
+json_t *tune_plan_to_json(const struct tune_plan *plan);
+
+struct tune_result {
+    unsigned done;     /* changes made, or undone */
+    unsigned left;     /* things left as they are, each with a line in notes */
+    struct text notes; /* the caller finishes it */
+};
+
+/* Undoes what the owner had, then journals and makes the changes. What the kernel refuses (managed interrupts) is not
+ * journaled any more and noted. An error: the journal could not be written, and nothing was changed. */
+int tune_apply(const struct tune_machine *machine, struct store *store, const char *owner, const struct cpuset *cpus,
+               enum tune_level level, struct tune_result *ret_result, struct error *err);
+/* Newest first. What cannot be written now stays in the journal; what is gone or was changed by others does not. */
+int tune_undo(const struct tune_machine *machine, struct store *store, const char *owner,
+              struct tune_result *ret_result, struct error *err);
+/* After a start: forgets what was changed before the last boot (the kernel forgot, too), and undoes the changes of all
+ * owners that do not live. */
+int tune_recover(const struct tune_machine *machine, struct store *store, bool (*lives)(const char *owner, void *arg),
+                 void *arg, struct tune_result *ret_result, struct error *err);
+bool tune_has(struct store *store, const char *owner);

@@ -1,0 +1,217 @@
+/* The knobs: a row each. Order as they are turned: first everything is moved away, then what runs by itself is made
+ * rare, then the CPUs are kept awake, and last the kernel's right to take them from real-time threads goes.
+ *
+ * Facts: Documentation/core-api/irq/irq-affinity, core-api/workqueue, power/pm_qos_interface (a per-CPU latency of "0"
+ * means no constraint at all), scheduler/sched-rt-group, admin-guide/sysctl/kernel. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hostprobe/files.h"
+#include "runtime/tune/target.h"
+#include "runtime/tune/tasks.h"
+
+enum scope { ONE, EACH_CPU, EACH_IRQ, EACH_KERNEL_THREAD };
+
+struct knob {
+    const char *id;
+    enum tune_level level;
+    enum scope scope;
+    const char *target;                   /* '#': the number of the CPU or interrupt */
+    const char *value;                    /* NULL: keep away from the CPUs */
+    bool (*is_fine)(const char *present); /* before anybody tuned it, good enough as it is; may be NULL */
+    const char *why;
+};
+
+static bool is_rare(const char *present)
+{
+    uint64_t seconds;
+    return text_to_u64(present, &seconds) && seconds >= 10;
+}
+
+/* A number of microseconds other than 0, or "n/a": no latency is accepted. */
+static bool is_short_latency(const char *present)
+{
+    uint64_t us;
+    return strcmp(present, "n/a") == 0 || (text_to_u64(present, &us) && us > 0 && us <= 2);
+}
+
+static const struct knob KNOBS[] = {
+    {"kernel-threads", TUNE_SAFE, EACH_KERNEL_THREAD, NULL, NULL, NULL,
+     "a kernel thread that may run elsewhere takes time from the vCPU"},
+    {"workqueues", TUNE_SAFE, ONE, "mask:/sys/devices/virtual/workqueue/cpumask", NULL, NULL,
+     "deferred kernel work that is bound to no CPU runs on any of these"},
+    {"writeback", TUNE_SAFE, ONE, "mask:/sys/devices/virtual/workqueue/writeback/cpumask", NULL, NULL,
+     "writing dirty pages back takes milliseconds"},
+    {"new-interrupts", TUNE_SAFE, ONE, "mask:/proc/irq/default_smp_affinity", NULL, NULL,
+     "an interrupt set up while the VM runs starts here"},
+    {"interrupts", TUNE_SAFE, EACH_IRQ, "list:/proc/irq/#/smp_affinity_list", NULL, NULL,
+     "a device interrupt preempts every thread, real-time or not"},
+    {"statistics", TUNE_SAFE, ONE, "value:/proc/sys/vm/stat_interval", "10", is_rare,
+     "the memory statistics worker visits every CPU that often"},
+    {"watchdogs", TUNE_FULL, ONE, "list:/proc/sys/kernel/watchdog_cpumask", NULL, NULL,
+     "the lockup detector's timer fires every few seconds on each of these CPUs"},
+    {"latency-limit", TUNE_SAFE, EACH_CPU, "value:/sys/devices/system/cpu/cpu#/power/pm_qos_resume_latency_us", "2",
+     is_short_latency, "waking from a deep idle state takes longer than the whole latency budget"},
+    {"governor", TUNE_SAFE, EACH_CPU, "value:/sys/devices/system/cpu/cpu#/cpufreq/scaling_governor", "performance",
+     NULL, "a change of frequency stops the CPU for microseconds, and a low one is slow"},
+    {"fair-server", TUNE_FULL, EACH_CPU, "value:/sys/kernel/debug/sched/fair_server/cpu#/runtime", "0", NULL,
+     "kernels since 6.12 give waiting ordinary threads 50 ms of each second of this CPU"},
+    {"throttling", TUNE_FULL, ONE, "value:/proc/sys/kernel/sched_rt_runtime_us", "-1", NULL,
+     "real-time threads are stopped for the rest of each period once they used this"},
+};
+
+/* ---- what the journal says about a target */
+struct book {
+    const char *target;
+    char *before;
+    size_t count;
+    char **wish; /* oldest first */
+};
+
+static void look_up(const struct store_host_change *change, void *arg)
+{
+    struct book *book = arg;
+    if (strcmp(change->path, book->target) != 0)
+        return;
+    if (!book->before)
+        book->before = must_strdup(change->old_value);
+    book->wish = must_realloc(book->wish, book->count + 2, sizeof *book->wish);
+    memmove(book->wish + 1, book->wish, book->count++ * sizeof *book->wish);
+    book->wish[0] = must_strdup(change->new_value);
+}
+
+struct planning {
+    const struct tune_machine *machine;
+    struct files files;
+    struct store *journal;
+    const struct cpuset *cpus;
+    struct cpuset online;
+    char *without;
+    const struct knob *knob;
+    struct tune_plan *plan;
+};
+
+static void plan_target(const struct planning *p, const char *text)
+{
+    struct target target;
+    struct error err;
+    auto_free char *present = target_parse(text, &target) ? target_read(p->machine, &target, &err) : NULL;
+    if (!present)
+        return; /* this kernel has no such thing */
+    struct book book = {.target = text};
+    if (p->journal)
+        store_journal_each(p->journal, look_up, &book);
+    if (!book.before)
+        book.before = must_strdup(present);
+    char *wish = must_strdup(p->knob->value ? p->knob->value : p->without);
+    book.wish = must_realloc(book.wish, book.count + 1, sizeof *book.wish);
+    book.wish[book.count++] = wish;
+    auto_free char *alone = target_value(&target, book.before, (const char *const *)&wish, 1, &p->online);
+    bool is_fine = p->knob->is_fine && p->knob->is_fine(book.before);
+    if (strcmp(alone, book.before) != 0 && !is_fine && alone[0]) {
+        struct tune_plan *plan = p->plan;
+        if (plan->count == plan->capacity) {
+            plan->capacity = plan->capacity ? plan->capacity * 2 : 64;
+            plan->change = must_realloc(plan->change, plan->capacity, sizeof *plan->change);
+        }
+        plan->change[plan->count++] = (struct tune_change){
+            .target = must_strdup(text),
+            .before = must_strdup(book.before),
+            .wanted = must_strdup(wish),
+            .then = target_value(&target, book.before, (const char *const *)book.wish, book.count, &p->online),
+            .knob = p->knob->id,
+            .why = p->knob->why,
+        };
+    }
+    for (size_t i = 0; i < book.count; i++)
+        free(book.wish[i]);
+    free(book.wish);
+    free(book.before);
+}
+
+static void plan_number(const struct planning *p, int number)
+{
+    const char *hash = strchr(p->knob->target, '#');
+    auto_free char *text = must_format("%.*s%d%s", (int)(hash - p->knob->target), p->knob->target, number, hash + 1);
+    plan_target(p, text);
+}
+
+static void plan_irq(const char *name, void *arg)
+{
+    uint64_t number;
+    if (text_to_u64(name, &number) && number <= INT32_MAX)
+        plan_number(arg, (int)number);
+}
+
+static void plan_cpus(const struct planning *p)
+{
+    cpuset_foreach(cpu, p->cpus)
+    {
+        plan_number(p, cpu);
+    }
+}
+
+static void plan_threads(const struct planning *p)
+{
+    struct task_list tasks;
+    tasks_read(&p->files, &tasks);
+    for (size_t i = 0; i < tasks.count; i++) {
+        const struct task *task = &tasks.at[i];
+        if (!task->kernel || task->bound)
+            continue;
+        auto_free char *text = must_format("affinity:%d:%s", task->tid, task->name);
+        plan_target(p, text);
+    }
+    tasks_finish(&tasks);
+}
+
+void tune_plan(const struct tune_machine *machine, struct store *journal, const struct cpuset *cpus,
+               enum tune_level level, struct tune_plan *ret_plan)
+{
+    struct cpuset_text buffer;
+    *ret_plan = (struct tune_plan){0};
+    struct planning p = {.machine = machine,
+                         .files = {machine->root},
+                         .journal = journal,
+                         .cpus = cpus,
+                         .without = must_format("without %s", cpuset_format(cpus, &buffer)),
+                         .plan = ret_plan};
+    files_set(&p.files, &p.online, "/sys/devices/system/cpu/online");
+    for (size_t i = 0; i < ARRAY_SIZE(KNOBS) && !cpuset_is_empty(cpus); i++) {
+        p.knob = &KNOBS[i];
+        if (p.knob->level > level)
+            continue;
+        if (p.knob->scope == ONE)
+            plan_target(&p, p.knob->target);
+        else if (p.knob->scope == EACH_IRQ)
+            files_each(&p.files, plan_irq, &p, "/proc/irq/");
+        else if (p.knob->scope == EACH_KERNEL_THREAD)
+            plan_threads(&p);
+        else
+            plan_cpus(&p);
+    }
+    free(p.without);
+}
+
+void tune_plan_finish(struct tune_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        free(plan->change[i].target);
+        free(plan->change[i].before);
+        free(plan->change[i].wanted);
+        free(plan->change[i].then);
+    }
+    free(plan->change);
+    *plan = (struct tune_plan){0};
+}
+
+json_t *tune_plan_to_json(const struct tune_plan *plan)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct tune_change *c = &plan->change[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "knob", c->knob, "target", c->target,
+                                              "before", c->before, "then", c->then, "why", c->why));
+    }
+    return list;
+}

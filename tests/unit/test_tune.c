@@ -1,0 +1,418 @@
+/* Host tuning on a small made-up machine of four CPUs: what is planned, that it is undone, in any order and after a
+ * crash at any step. */
+#include "runtime/tune/tune.c"
+
+#include <sys/wait.h>
+
+#include "tests/test.h"
+#include "tests/unit/tree.h"
+
+static const struct {
+    const char *path;
+    const char *text;
+} FILES[] = {
+    {"/sys/devices/system/cpu/online", "0-3\n"},
+    {"/sys/devices/system/cpu/cpu1/power/pm_qos_resume_latency_us", "0\n"},
+    {"/sys/devices/system/cpu/cpu2/power/pm_qos_resume_latency_us", "n/a\n"},
+    {"/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "schedutil\n"},
+    {"/sys/devices/system/cpu/cpu2/cpufreq/scaling_governor", "performance\n"},
+    {"/sys/devices/virtual/workqueue/cpumask", "f\n"},
+    {"/sys/kernel/debug/sched/fair_server/cpu1/runtime", "50000000\n"},
+    {"/proc/irq/default_smp_affinity", "f\n"},
+    {"/proc/irq/9/smp_affinity_list", "0-3\n"},
+    {"/proc/irq/10/smp_affinity_list", "1\n"},
+    {"/proc/irq/11/smp_affinity_list", "0\n"},
+    {"/proc/irq/2000/smp_affinity_list", "1-2\n"},
+    {"/proc/sys/kernel/watchdog_cpumask", "0-3\n"},
+    {"/proc/sys/kernel/sched_rt_runtime_us", "950000\n"},
+    {"/proc/sys/vm/stat_interval", "1\n"},
+    {"/proc/sys/kernel/random/boot_id", "boot-1\n"},
+    {"/proc/7/task/7/stat",
+     "7 (kswapd0) S 2 0 0 0 -1 2228224 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 0 "
+     "0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"},
+    {"/proc/7/task/7/status", "Name:\tkswapd0\nCpus_allowed_list:\t0-3\n"},
+};
+
+/* Made hundreds of times: nothing here need survive a power cut. */
+static void put(const char *path, const char *text);
+
+static struct tree tree;
+static char state_dir[64];
+static int steps_left = -1; /* < 0: no crash */
+
+static int move_fake(const struct tune_machine *machine, int tid, const struct cpuset *cpus, struct error *err)
+{
+    (void)machine;
+    struct cpuset_text buffer;
+    if (tid != 7)
+        return fail(err, ERROR_NOT_FOUND, "no thread %d", tid);
+    auto_free char *text = must_format("Name:\tkswapd0\nCpus_allowed_list:\t%s\n", cpuset_format(cpus, &buffer));
+    put("/proc/7/task/7/status", text);
+    return 0;
+}
+
+static void count_step(void *arg)
+{
+    (void)arg;
+    if (steps_left >= 0 && steps_left-- == 0)
+        _exit(9);
+}
+
+static const char *refused = "";  /* the file that answers EIO */
+static const char *stubborn = ""; /* the file that makes something else of it */
+
+static int write_fake(const struct tune_machine *machine, const char *path, const char *value, struct error *err)
+{
+    (void)machine;
+    if (strcmp(path, refused) == 0)
+        return fail(err, ERROR_INTERNAL, "write %s: Input/output error", path);
+    auto_free char *line =
+        must_format("%s\n", strcmp(path, stubborn) == 0 && strcmp(value, "0,2-3") == 0 ? "0" : value);
+    put(path, line);
+    return 0;
+}
+
+static const struct tune_machine MACHINE = {
+    .root = tree.root, .write_file = write_fake, .move_thread = move_fake, .step = count_step};
+
+static void put(const char *path, const char *text)
+{
+    struct error err;
+    auto_free char *full = must_format("%s%s", tree.root, path);
+    auto_free char *folder = must_strndup(full, (size_t)(strrchr(full, '/') - full));
+    FILE *file = file_make_folders(folder, 0755, &err) == 0 ? fopen(full, "w") : NULL;
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+        abort();
+}
+
+static void begin(void)
+{
+    const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(tree.root, sizeof tree.root, "%s/rtvmd-tree-XXXXXX", base);
+    snprintf(state_dir, sizeof state_dir, "%s/rtvmd-tune-XXXXXX", base);
+    CHECK(mkdtemp(tree.root));
+    for (size_t i = 0; i < ARRAY_SIZE(FILES); i++)
+        put(FILES[i].path, FILES[i].text);
+    CHECK(mkdtemp(state_dir));
+}
+
+static void finish(void)
+{
+    struct error err;
+    tree_remove(&tree);
+    file_remove_tree(state_dir, &err);
+}
+
+static char *found(const char *path)
+{
+    struct error err;
+    auto_text text = {0};
+    CHECK(file_read(tree.root, path, 1 << 20, &text, &err) == 0);
+    return must_strndup(text_cstr(&text), strcspn(text_cstr(&text), "\n"));
+}
+
+static void check_file(const char *path, const char *wanted)
+{
+    auto_free char *text = found(path);
+    CHECK_TEXT(text, wanted);
+}
+
+static void check_as_found(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(FILES); i++) {
+        struct error err;
+        auto_text text = {0};
+        CHECK(file_read(tree.root, FILES[i].path, 1 << 20, &text, &err) == 0);
+        CHECK_TEXT(text_cstr(&text), FILES[i].text);
+    }
+}
+
+static struct store *open_store(void)
+{
+    struct error err;
+    struct store *store = store_open(state_dir, NULL, &err);
+    if (!store) {
+        printf("# %s\n", err.text);
+        abort();
+    }
+    return store;
+}
+
+static void count_entry(const struct store_host_change *change, void *arg)
+{
+    (void)change;
+    ++*(unsigned *)arg;
+}
+
+static unsigned journal_count(struct store *store)
+{
+    unsigned count = 0;
+    store_journal_each(store, count_entry, &count);
+    return count;
+}
+
+static void apply(struct store *store, const char *owner, const char *cpus, enum tune_level level, unsigned done,
+                  unsigned left)
+{
+    struct error err;
+    struct cpuset set;
+    struct tune_result result;
+    CHECK(cpuset_parse(cpus, &set, &err) == 0);
+    CHECK(tune_apply(&MACHINE, store, owner, &set, level, &result, &err) == 0);
+    CHECK_INT(result.done, done);
+    CHECK_INT(result.left, left);
+    if (result.left != left)
+        printf("# %s\n", text_cstr(&result.notes));
+    text_finish(&result.notes);
+}
+
+static void undo(struct store *store, const char *owner, unsigned left)
+{
+    struct error err;
+    struct tune_result result;
+    CHECK(tune_undo(&MACHINE, store, owner, &result, &err) == 0);
+    CHECK_INT(result.left, left);
+    text_finish(&result.notes);
+}
+
+static bool nobody(const char *owner, void *arg)
+{
+    (void)owner;
+    (void)arg;
+    return false;
+}
+
+static void recover(struct store *store)
+{
+    struct error err;
+    struct tune_result result;
+    CHECK(tune_recover(&MACHINE, store, nobody, NULL, &result, &err) == 0);
+    CHECK_INT(result.left, 0);
+    text_finish(&result.notes);
+    CHECK_INT(journal_count(store), 0);
+}
+
+/* ---- cases */
+static void what_is_in_the_way_is_planned(void)
+{
+    static const char *const SAFE[][3] = {
+        {"affinity:7:kswapd0", "0-3", "0,2-3"},
+        {"mask:/sys/devices/virtual/workqueue/cpumask", "0-3", "0,2-3"},
+        {"mask:/proc/irq/default_smp_affinity", "0-3", "0,2-3"},
+        {"list:/proc/irq/9/smp_affinity_list", "0-3", "0,2-3"},
+        {"list:/proc/irq/10/smp_affinity_list", "1", "0,2-3"},
+        {"list:/proc/irq/2000/smp_affinity_list", "1-2", "2"},
+        {"value:/proc/sys/vm/stat_interval", "1", "10"},
+        {"value:/sys/devices/system/cpu/cpu1/power/pm_qos_resume_latency_us", "0", "2"},
+        {"value:/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "schedutil", "performance"},
+    };
+    begin();
+    struct tune_plan plan;
+    struct cpuset cpus = cpuset_of(1);
+    tune_plan(&MACHINE, NULL, &cpus, TUNE_SAFE, &plan);
+    CHECK_INT(plan.count, ARRAY_SIZE(SAFE));
+    for (size_t i = 0; i < ARRAY_SIZE(SAFE); i++) {
+        const struct tune_change *change = NULL; /* folders have no order */
+        for (size_t k = 0; k < plan.count; k++)
+            if (strcmp(plan.change[k].target, SAFE[i][0]) == 0)
+                change = &plan.change[k];
+        CHECK(change != NULL);
+        CHECK_TEXT(change ? change->before : NULL, SAFE[i][1]);
+        CHECK_TEXT(change ? change->then : NULL, SAFE[i][2]);
+    }
+    tune_plan_finish(&plan);
+    tune_plan(&MACHINE, NULL, &cpus, TUNE_FULL, &plan);
+    CHECK_INT(plan.count, ARRAY_SIZE(SAFE) + 3);
+    auto_json *json = tune_plan_to_json(&plan);
+    CHECK_INT(json_array_size(json), plan.count);
+    tune_plan_finish(&plan);
+    struct cpuset none = {0};
+    tune_plan(&MACHINE, NULL, &none, TUNE_FULL, &plan);
+    CHECK_INT(plan.count, 0);
+    tune_plan_finish(&plan);
+    finish();
+}
+
+static void changes_are_made_and_undone(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_FULL, 12, 0);
+    CHECK(tune_has(store, "ns/a"));
+    CHECK_INT(journal_count(store), 12);
+    check_file("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+    check_file("/proc/irq/10/smp_affinity_list", "0,2-3");
+    check_file("/sys/devices/virtual/workqueue/cpumask", "d");
+    apply(store, "ns/a", "1", TUNE_FULL, 12, 0); /* once more: as if for the first time */
+    undo(store, "ns/a", 0);
+    check_as_found();
+    CHECK_INT(journal_count(store), 0);
+    undo(store, "ns/a", 0);
+    store_close(store);
+    finish();
+}
+
+static void owners_come_and_go_in_any_order(void)
+{
+    for (int first = 0; first < 2; first++) {
+        begin();
+        struct store *store = open_store();
+        apply(store, "ns/a", "1", TUNE_FULL, 12, 0);
+        apply(store, "ns/b", "2", TUNE_FULL, 6, 0);
+        check_file("/sys/devices/virtual/workqueue/cpumask", "9");
+        check_file("/proc/irq/2000/smp_affinity_list", "0,3");
+        undo(store, first ? "ns/b" : "ns/a", 0);
+        check_file("/sys/devices/virtual/workqueue/cpumask", first ? "d" : "b");
+        check_file("/proc/irq/2000/smp_affinity_list", first ? "2" : "1");
+        check_file("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+        undo(store, first ? "ns/a" : "ns/b", 0);
+        check_as_found();
+        CHECK_INT(journal_count(store), 0);
+        store_close(store);
+        finish();
+    }
+}
+
+static void what_others_changed_is_left_alone(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_FULL, 12, 0);
+    put("/proc/irq/9/smp_affinity_list", "3\n");
+    put("/proc/sys/kernel/sched_rt_runtime_us", "980000\n");
+    undo(store, "ns/a", 2);
+    check_file("/proc/irq/9/smp_affinity_list", "3");
+    check_file("/proc/sys/kernel/sched_rt_runtime_us", "980000");
+    check_file("/proc/sys/vm/stat_interval", "1");
+    CHECK_INT(journal_count(store), 0);
+    store_close(store);
+    finish();
+}
+
+static void what_the_kernel_refuses_is_not_journaled(void)
+{
+    begin();
+    struct store *store = open_store();
+    refused = "/proc/irq/9/smp_affinity_list";
+    stubborn = "/proc/irq/10/smp_affinity_list";
+    apply(store, "", "1", TUNE_SAFE, 7, 2);
+    CHECK_INT(journal_count(store), 7);
+    undo(store, "", 0);
+    check_as_found();
+    refused = stubborn = "";
+    store_close(store);
+    finish();
+}
+
+static void what_cannot_be_undone_now_stays_in_the_journal(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_SAFE, 9, 0);
+    refused = "/proc/irq/9/smp_affinity_list";
+    undo(store, "ns/a", 1);
+    CHECK_INT(journal_count(store), 1);
+    refused = "";
+    recover(store);
+    check_as_found();
+    store_close(store);
+    finish();
+}
+
+static void what_is_gone_needs_no_undoing(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_SAFE, 9, 0);
+    auto_free char *path = must_format("%s/proc/irq/9/smp_affinity_list", tree.root);
+    CHECK(unlink(path) == 0);
+    put("/proc/7/task/7/status", "Name:\tbash\nCpus_allowed_list:\t0-3\n"); /* the number was used again */
+    undo(store, "ns/a", 0);
+    CHECK_INT(journal_count(store), 0);
+    check_file("/proc/7/task/7/status", "Name:\tbash");
+    store_close(store);
+    finish();
+}
+
+static bool everybody(const char *owner, void *arg)
+{
+    (void)arg;
+    return strcmp(owner, "ns/a") == 0;
+}
+
+static void a_reboot_forgets(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_SAFE, 9, 0);
+    struct tune_result result;
+    struct error err;
+    CHECK(tune_recover(&MACHINE, store, everybody, NULL, &result, &err) == 0);
+    CHECK_INT(journal_count(store), 9); /* it lives: nothing is undone */
+    CHECK_INT(result.done, 0);
+    put("/proc/sys/kernel/random/boot_id", "boot-2\n");
+    put("/proc/sys/vm/stat_interval", "10\n"); /* as sysctl.d says now: not ours to change */
+    recover(store);
+    check_file("/proc/sys/vm/stat_interval", "10");
+    store_close(store);
+    finish();
+}
+
+/* Everything, in a child that ends at the given step. True: it came to its end. */
+static bool crash_at(int step, bool two_owners)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct error err;
+        struct tune_result result;
+        struct cpuset one = cpuset_of(1);
+        struct cpuset two = cpuset_of(2);
+        struct store *store = open_store();
+        steps_left = step;
+        tune_apply(&MACHINE, store, "ns/a", &one, TUNE_FULL, &result, &err);
+        if (two_owners)
+            tune_apply(&MACHINE, store, "ns/b", &two, TUNE_FULL, &result, &err);
+        tune_undo(&MACHINE, store, "ns/a", &result, &err);
+        if (two_owners)
+            tune_undo(&MACHINE, store, "ns/b", &result, &err);
+        _exit(0);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 9);
+    return WEXITSTATUS(status) == 0;
+}
+
+static void a_crash_at_any_step_leaves_no_trace(void)
+{
+    for (int two = 0; two < 2; two++) {
+        bool ended = false;
+        int step = 0;
+        for (; !ended && step < 1000; step++) {
+            begin();
+            ended = crash_at(step, two);
+            struct store *store = open_store();
+            recover(store);
+            store_close(store);
+            check_as_found();
+            finish();
+        }
+        CHECK(ended);
+        CHECK(step > (two ? 70 : 50)); /* all of it was gone through */
+    }
+}
+
+int main(void)
+{
+    RUN(what_is_in_the_way_is_planned);
+    RUN(changes_are_made_and_undone);
+    RUN(owners_come_and_go_in_any_order);
+    RUN(what_others_changed_is_left_alone);
+    RUN(what_the_kernel_refuses_is_not_journaled);
+    RUN(what_cannot_be_undone_now_stays_in_the_journal);
+    RUN(what_is_gone_needs_no_undoing);
+    RUN(a_reboot_forgets);
+    RUN(a_crash_at_any_step_leaves_no_trace);
+    return test_end();
+}
