@@ -48,6 +48,10 @@ daemon_stop() {
     daemon_end TERM
 }
 
+lab_libvirtd() {
+    tests/setup/lab.sh "$1" 9>&-
+}
+
 lab_virsh() {
     virsh -q -c "$LAB_URI" "$@" 9>&-
 }

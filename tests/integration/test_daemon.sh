@@ -137,7 +137,7 @@ undefined_by_virsh_is_left_running() {
 }
 survives_libvirtd() {
     before=$(qemu_pid second)
-    tests/setup/lab.sh restart-libvirtd 9>&- && wait_for 60 is_seen_again && [ "$(qemu_pid second)" -eq "$before" ]
+    lab_libvirtd stop-libvirtd && lab_libvirtd start-libvirtd && wait_for 60 is_seen_again && [ "$(qemu_pid second)" -eq "$before" ]
 }
 is_seen_again() {
     rtvmd verify second
@@ -145,6 +145,38 @@ is_seen_again() {
 sees_events_again() {
     before=$(qemu_pid second)
     kill -9 "$before" && wait_for 60 runs_anew second "$before"
+}
+is_paused() {
+    api GET "$vmis/$1" | jq -e '.status.conditions[] | select(.type == "Paused" and .status == "True")'
+}
+is_not_paused() {
+    phase_is "$1" Running && ! is_paused "$1"
+}
+suspended_by_virsh_is_said() {
+    lab_virsh suspend default_second && wait_for 10 is_paused second &&
+        lab_virsh resume default_second && wait_for 10 is_not_paused second
+}
+pauses_and_goes_on() {
+    rtvmd pause second && wait_for 10 is_paused second && [ "$(lab_virsh domstate default_second)" = paused ] &&
+        rtvmd unpause second && wait_for 10 is_not_paused second && [ "$(lab_virsh domstate default_second)" = running ]
+}
+waits_for_libvirtd() {
+    before=$(qemu_pid second)
+    lab_libvirtd stop-libvirtd && daemon_kill && daemon_start && sleep 3 && phase_is second Running &&
+        lab_libvirtd start-libvirtd && wait_for 40 is_seen_again && [ "$(qemu_pid second)" -eq "$before" ]
+}
+starts_when_libvirtd_comes() {
+    rtvmd delete vm second && wait_for 30 leaves_nothing second && lab_libvirtd stop-libvirtd &&
+        probe_manifest second | rtvmd apply -f - && sleep 2 && ! phase_is second Running &&
+        lab_libvirtd start-libvirtd && wait_for 60 phase_is second Running
+}
+# All that ran is gone, what was wanted is not: it runs again, on the CPU it had.
+survives_a_power_cut() {
+    uid=$(uid_of second)
+    before=$(qemu_pid second)
+    daemon_kill
+    lab_libvirtd power-cut && [ "$(qemu_pid second)" -eq 0 ] && rm -rf "$folder/run" && lab_libvirtd start-libvirtd && daemon_start &&
+        wait_for 60 runs_anew second "$before" && runs_once second && [ "$(uid_of second)" = "$uid" ] && holds_the_cpu second && wait_for 15 proof_is_ok second
 }
 foreign_machine_is_left_alone() {
     sed 's/NAME/default_foreign/' >"$folder/foreign.xml" <<'END'
@@ -221,9 +253,14 @@ check "two machines, one CPU: the second one waits and says why" second_one_wait
 check "two machines, one CPU: the second one runs when the first is deleted" second_one_gets_the_cpu
 check "behind our back: destroyed by virsh, it comes back" destroyed_by_virsh_comes_back
 check "behind our back: QEMU killed, it comes back" killed_qemu_comes_back
+check "behind our back: suspended by virsh, the machine says it is paused" suspended_by_virsh_is_said
+check "pause and unpause" pauses_and_goes_on
 if [ "$LAB_LIBVIRTD_PID" -gt 0 ]; then
     check "behind our back: libvirtd restarted, nothing happens to the machine" survives_libvirtd
     check "behind our back: events arrive after that too" sees_events_again
+    check "behind our back: the daemon starts without libvirtd, and finds the machine when it comes" waits_for_libvirtd
+    check "behind our back: a machine asked for without libvirtd runs when it comes" starts_when_libvirtd_comes
+    check "behind our back: a power cut" survives_a_power_cut
 fi
 check "behind our back: undefined by virsh, it keeps running" undefined_by_virsh_is_left_running
 check "behind our back: a machine of somebody else is left alone" foreign_machine_is_left_alone

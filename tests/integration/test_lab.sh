@@ -57,7 +57,7 @@ run_guest() {
     [ "$status" -eq 0 ] || not_ok "$label: exit status $status"
 }
 
-restart="tests/setup/lab.sh restart-libvirtd"
+restart="tests/setup/lab.sh stop-libvirtd && tests/setup/lab.sh start-libvirtd"
 [ "$LAB_LIBVIRTD_PID" -ne 0 ] || restart=""
 
 guest=$(tests/setup/rt_guest.sh 2>"$folder/rt.log")

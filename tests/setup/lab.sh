@@ -5,7 +5,8 @@
 #   lab.sh up      brings up what is missing and says each thing it changes; does nothing to a lab that is up
 #   lab.sh down    undoes all of it, last change first
 #   lab.sh env     prints LAB_URI (libvirt's) and LAB_LIBVIRTD_PID (0: the system's own) for eval
-#   lab.sh restart-libvirtd    stops and starts libvirtd under running machines
+#   lab.sh stop-libvirtd, start-libvirtd    under running machines (a private one only)
+#   lab.sh power-cut           what a host's reboot leaves: no libvirtd, no QEMU, nothing of theirs below /run
 #
 # What it brings up: kernel.sched_rt_runtime_us=-1, LAB_PAGES_2M (0) and LAB_PAGES_1G (1) free huge pages on every
 # memory node, a hugetlbfs of each size (before libvirtd starts: it looks for them then), and a libvirtd: the system's,
@@ -189,6 +190,22 @@ stop_libvirtd() {
     kill -9 "$1"
 }
 
+kill_machines() {
+    for file in "$LAB_DIR"/run/qemu/*.pid; do
+        [ -e "$file" ] || continue
+        qemu=$(cat "$file")
+        case $(cat "/proc/$qemu/comm" 2>/dev/null) in qemu-*) kill -9 "$qemu" ;; esac
+    done
+}
+
+power_cut() {
+    pid=$(libvirtd_pid)
+    is_libvirtd "$pid" && kill -9 "$pid"
+    kill_machines
+    rm -rf "${LAB_DIR:?}/run"
+    mkdir "$LAB_DIR/run"
+}
+
 private_uri="qemu:///system?socket=$LAB_DIR/run/libvirt-sock"
 
 # ---- verbs
@@ -247,12 +264,7 @@ undo() {
             done
         fi
         stop_libvirtd "$pid"
-        # machines whose libvirtd was gone already
-        for file in "$LAB_DIR"/run/qemu/*.pid; do
-            [ -e "$file" ] || continue
-            qemu=$(cat "$file")
-            case $(cat "/proc/$qemu/comm" 2>/dev/null) in qemu-*) kill -9 "$qemu" ;; esac
-        done
+        kill_machines # whose libvirtd was gone already
         ;;
     esac
 }
@@ -280,13 +292,16 @@ case ${1:-} in
 up) up ;;
 down) down ;;
 env) print_env ;;
-restart-libvirtd)
-    [ ! -e "$LAB_DIR/system" ] || die "the system's libvirtd is not restarted by tests"
-    stop_libvirtd "$(libvirtd_pid)"
-    start_private_libvirtd
+stop-libvirtd | start-libvirtd | power-cut)
+    [ ! -e "$LAB_DIR/system" ] || die "the system's libvirtd is left alone"
+    case $1 in
+    stop-libvirtd) stop_libvirtd "$(libvirtd_pid)" ;;
+    start-libvirtd) start_private_libvirtd ;;
+    power-cut) power_cut ;;
+    esac
     ;;
 *)
-    sed -n '2,20s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,21s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
