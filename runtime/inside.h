@@ -32,6 +32,7 @@ struct machine {
     int taken_up_pid; /* the process that was proven; -1: none */
     bool keeps_claim; /* the VM will start again */
     bool is_unschedulable;
+    int64_t waits_since_s; /* unschedulable: since the VMI was made */
     int64_t signaled_s;
     int64_t retry_s;
     unsigned failures; /* of steps, in a row */

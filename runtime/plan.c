@@ -144,11 +144,26 @@ bool plan_is_claimed(const struct runtime *runtime, const struct machine *machin
     return placement != NULL;
 }
 
+static int by_waiting_time(const void *a, const void *b)
+{
+    const struct machine *x = *(struct machine *const *)a;
+    const struct machine *y = *(struct machine *const *)b;
+    if (x->waits_since_s != y->waits_since_s)
+        return x->waits_since_s < y->waits_since_s ? -1 : 1;
+    return strcmp(x->key, y->key);
+}
+
+/* Who has waited longest is asked first. */
 void plan_retry_all(struct runtime *runtime)
 {
+    size_t count = 0;
+    auto_free struct machine **waiting = must_calloc(runtime->machine_count + 1, sizeof(struct machine *));
     for (size_t i = 0; i < runtime->machine_count; i++)
         if (runtime->machine[i]->is_unschedulable)
-            machine_queue(runtime, runtime->machine[i]);
+            waiting[count++] = runtime->machine[i];
+    qsort(waiting, count, sizeof(struct machine *), by_waiting_time);
+    for (size_t i = 0; i < count; i++)
+        machine_queue(runtime, waiting[i]);
 }
 
 json_t *runtime_plan(struct runtime *runtime, const json_t *object, struct error *err)

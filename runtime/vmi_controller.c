@@ -63,6 +63,8 @@ static void plan(struct runtime *runtime, struct machine *machine, json_t *vmi, 
                      machine->name);
         return;
     }
+    machine->waits_since_s =
+        timestamp_parse(json_text_at(vmi, "status.phaseTransitionTimestamps.0.phaseTransitionTimestamp", NULL));
     /* What was kept for it is not enough any more (its template was changed): let others have it meanwhile. */
     enum domain_state domain = machine_domain_state(machine);
     if (plan_is_claimed(runtime, machine) && (domain == DOMAIN_ABSENT || domain == DOMAIN_OFF))
