@@ -92,7 +92,8 @@ struct runtime {
     struct machine *queue_first, **queue_end;
 
     uint64_t sequence;
-    bool is_looking; /* an observation is in hand */
+    bool asks_waiting; /* a look told news of who waits for room */
+    bool is_looking;   /* an observation is in hand */
     bool look_again;
     bool is_connected;
     bool has_swept;

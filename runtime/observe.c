@@ -46,7 +46,10 @@ static void see(struct runtime *runtime, struct machine *machine, const struct o
                    strcmp(machine->domain.identity.uid, seen->identity.uid) != 0;
     machine->domain = *seen;
     machine->observed_at = begun_at;
-    if (is_news)
+    /* Those who wait for room are asked in their own order, afterwards. */
+    if (is_news && machine->is_unschedulable)
+        runtime->asks_waiting = true;
+    else if (is_news)
         machine_queue(runtime, machine);
 }
 
@@ -77,9 +80,12 @@ static void apply(struct runtime *runtime, struct look *look)
         strncpy(key.identity.name, machine->name, sizeof key.identity.name - 1);
         see(runtime, machine, look->count ? bsearch(&key, look->domain, look->count, sizeof key, by_identity) : NULL,
             look->begun_at);
-        if (!was_connected)
+        if (!was_connected && !machine->is_unschedulable)
             machine_queue(runtime, machine);
     }
+    if (!was_connected || runtime->asks_waiting)
+        plan_retry_all(runtime);
+    runtime->asks_waiting = false;
     if (!runtime->has_swept)
         store_claim_each(runtime->store, collect_stale, runtime);
     runtime->has_swept = true;

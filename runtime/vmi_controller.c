@@ -63,8 +63,6 @@ static void plan(struct runtime *runtime, struct machine *machine, json_t *vmi, 
                      machine->name);
         return;
     }
-    machine->waits_since_s =
-        timestamp_parse(json_text_at(vmi, "status.phaseTransitionTimestamps.0.phaseTransitionTimestamp", NULL));
     /* What was kept for it is not enough any more (its template was changed): let others have it meanwhile. */
     enum domain_state domain = machine_domain_state(machine);
     if (plan_is_claimed(runtime, machine) && (domain == DOMAIN_ABSENT || domain == DOMAIN_OFF))
@@ -208,6 +206,19 @@ static void control_remains(struct runtime *runtime, struct machine *machine)
              machine->domain_name);
 }
 
+/* Who waited for room before the daemon was restarted still does: it must not lose its turn to whoever is looked at
+ * first. */
+static void note_waiting(struct machine *machine, const json_t *vmi, const struct vmi_view *view,
+                         enum vmi_action action)
+{
+    machine->waits_since_s =
+        timestamp_parse(json_text_at(vmi, "status.phaseTransitionTimestamps.0.phaseTransitionTimestamp", NULL));
+    if (view->is_observed)
+        machine->is_unschedulable = machine->is_unschedulable && action == VMI_PLAN;
+    else if (condition_is(vmi, "PodScheduled", "False"))
+        machine->is_unschedulable = true;
+}
+
 void vmi_control(struct runtime *runtime, struct machine *machine)
 {
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
@@ -226,7 +237,7 @@ void vmi_control(struct runtime *runtime, struct machine *machine)
     if (view.phase == VMI_RUNNING && view.is_observed)
         guest_report_refresh(runtime, machine);
     machine->wake_s = step.wake_s;
-    machine->is_unschedulable = machine->is_unschedulable && step.action == VMI_PLAN;
+    note_waiting(machine, vmi, &view, step.action);
     switch (step.action) {
     case VMI_PLAN:
         plan(runtime, machine, vmi, &report, &refusal);
