@@ -41,6 +41,10 @@
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
 #define LIMIT_HOST_CHANGES 10000u          /* journal of host changes not undone yet */
 #define LIMIT_LATENCY_RUNS 200u
+#define LIMIT_LATENCY_RUN_BYTES (64u << 20) /* one run as JSON: many CPUs with many buckets */
+#define LIMIT_LATENCY_BLOCKS 2000u          /* pieces of time kept of one CPU */
+#define LIMIT_DISTURBANCES 100u             /* interrupts and threads kept of one run */
+#define LIMIT_LATENCY_S 604800u             /* a week */
 
 /* HTTP (api/): what one client may hold. */
 #define LIMIT_HTTP_HEADER_BYTES (64u << 10)

@@ -1,0 +1,282 @@
+/* rtvmd latency: measures, keeps what was measured, compares. The host is measured by this very process; the daemon is
+ * asked only which CPUs belong to VMs, for a measuring thread would take them away from these. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rtvmd/base/limits.h"
+#include "rtvmd/client.h"
+#include "rtvmd/host_map.h"
+#include "rtvmd/paths.h"
+#include "rtvmd/verb_latency.h"
+#include "rtvmd/verbs.h"
+#include "rtvmd/version.h"
+#include "runtime/latency/disturbance.h"
+#include "runtime/latency/host_test.h"
+#include "runtime/latency/load.h"
+#include "runtime/latency/run_files.h"
+#include "runtime/tune/doctor.h"
+
+enum { BAR_WIDTH = 30 };
+
+char *latency_folder(const char *state_dir)
+{
+    auto_free char *own = state_dir ? must_strdup(state_dir) : paths_state_dir();
+    return must_format("%s/latency", own);
+}
+
+int latency_duration(const char *text, uint64_t *ret_ms, struct error *err)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}};
+    for (size_t i = 0; i < ARRAY_SIZE(UNITS); i++) {
+        uint64_t value;
+        auto_free char *digits = must_strdup(text);
+        if (!text_ends_with(text, UNITS[i].unit))
+            continue;
+        digits[strlen(text) - strlen(UNITS[i].unit)] = '\0';
+        if (!text_to_u64(digits, &value) || value == 0 || value > LIMIT_LATENCY_S * UINT64_C(1000) / UNITS[i].ms)
+            break;
+        *ret_ms = value * UNITS[i].ms;
+        return 0;
+    }
+    return fail(err, ERROR_BAD_REQUEST, "--duration %.40s: want a time such as 500ms, 10s, 5m or 12h, at most %u days",
+                text, LIMIT_LATENCY_S / 86400u);
+}
+
+json_t *latency_knobs(const struct host *host)
+{
+    struct doctor_report report;
+    json_t *knobs = json_object();
+    doctor_examine("", host, 0, &report);
+    for (size_t i = 0; i < report.count; i++)
+        json_object_set_new(knobs, report.finding[i].id, json_string(report.finding[i].found));
+    doctor_report_finish(&report);
+    return knobs;
+}
+
+bool latency_progress(unsigned percent, void *sentence)
+{
+    if (!isatty(STDERR_FILENO))
+        return true;
+    int full = (int)percent * BAR_WIDTH / 100;
+    fprintf(stderr, "\r\033[K%s [%.*s%*s] %u %%%s", (const char *)sentence, full, "##############################",
+            BAR_WIDTH - full, "", percent, percent >= 100 ? "\n" : "");
+    return true;
+}
+
+int latency_keep(const char *state_dir, const char *name, bool json, json_t *document, struct error *err)
+{
+    auto_free char *folder = latency_folder(state_dir);
+    auto_free char *stored = run_files_add(folder, name, document, err);
+    if (!stored)
+        return -1;
+    auto_text out = {0};
+    auto_run run = {0};
+    if (run_read(document, &run, err) < 0)
+        return -1;
+    if (json)
+        json_write_pretty(document, &out);
+    else
+        latency_write(&run, &out);
+    fputs(text_cstr(&out), stdout);
+    return 0;
+}
+
+struct host_arguments {
+    const char *cpus;
+    const char *duration;
+    const char *kind;
+    const char *name;
+    const char *output;
+    const char *state_dir;
+    const char *socket;
+    bool load;
+    bool done;
+    uint64_t duration_ms;
+    struct cpuset measured;
+};
+
+static int read_host_arguments(int argc, char **argv, struct host_arguments *a, struct error *err)
+{
+    const struct verb_option options[] = {
+        {.name = "cpus", .value = "LIST", .text = &a->cpus, .help = "CPUs to measure; else all that VMs may get"},
+        {.name = "duration", .value = "TIME", .text = &a->duration, .help = "10s; both kinds share it"},
+        {.name = "kind", .value = "KIND", .text = &a->kind, .help = "timer, gaps or both"},
+        {.name = "load", .flag = &a->load, .help = "Load all other CPUs meanwhile; else there is no verdict"},
+        {.name = "name", .value = "NAME", .text = &a->name, .help = "Of the stored run"},
+        {.letter = 'o', .name = "output", .value = "FORMAT", .text = &a->output, .help = "json"},
+        LATENCY_STATE_OPTION(a->state_dir),
+        {.name = "socket", .value = "PATH", .text = &a->socket, .help = "The daemon's, to ask which CPUs VMs have"},
+    };
+    int positional;
+    if (verb_options("latency", argc, argv, options, ARRAY_SIZE(options), &positional, &a->done, err) < 0)
+        return -1;
+    if (a->done)
+        return 0;
+    if (positional > 0)
+        return fail(err, ERROR_BAD_REQUEST, "unexpected argument \"%s\"", argv[0]);
+    if (strcmp(a->kind, "timer") != 0 && strcmp(a->kind, "gaps") != 0 && strcmp(a->kind, "both") != 0)
+        return fail(err, ERROR_BAD_REQUEST, "--kind %s: want timer, gaps or both", a->kind);
+    if (a->output[0] && strcmp(a->output, "json") != 0)
+        return fail(err, ERROR_BAD_REQUEST, "-o %s: want json", a->output);
+    if (a->cpus && cpuset_parse(a->cpus, &a->measured, err) < 0)
+        return error_prefix(err, "--cpus");
+    return latency_duration(a->duration, &a->duration_ms, err);
+}
+
+/* Measuring threads never sleep, and a vCPU of the same priority would wait for them. No daemon, no VMs. */
+static int refuse_cpus_of_vms(const char *socket, const struct cpuset *cpus, struct error *err)
+{
+    auto_client client;
+    auto_reply reply = {0};
+    struct error ignored;
+    struct client_request request = {.method = "GET", .path = "/apis/rtvmd.io/v1alpha1/placements"};
+    client_init(&client, socket);
+    if (client_call(&client, &request, &reply, &ignored) < 0)
+        return 0;
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_at(reply.body, "items"), i, item)
+    {
+        struct host_map_vm vm = host_map_vm_of(item);
+        struct cpuset all = cpuset_or(&vm.vcpus, &vm.others);
+        struct cpuset both = cpuset_and(&all, cpus);
+        auto_free struct cpuset_text *text = must_calloc(1, sizeof *text);
+        if (!cpuset_is_empty(&both))
+            return fail(err, ERROR_CONFLICT, "cpus: %s belong to the running VM %s; measure others, or stop it",
+                        cpuset_format(&both, text), vm.name);
+    }
+    return 0;
+}
+
+/* Both kinds: one after the other, half of the time each. */
+static int measure(const struct host_arguments *a, struct measurements *into, bool *ret_fifo, struct error *err)
+{
+    bool both = strcmp(a->kind, "both") == 0;
+    char timer[] = "timer";
+    char gaps[] = "gaps ";
+    *ret_fifo = true;
+    for (unsigned kind = 0; kind < MEASUREMENT_KINDS; kind++) {
+        bool fifo;
+        struct host_test test = {
+            .kind = (enum measurement_kind)kind,
+            .cpus = a->measured,
+            .duration_ms = both ? (a->duration_ms + 1) / 2 : a->duration_ms,
+            .interval_ns = HOST_TEST_INTERVAL_NS,
+            .threshold_ns = HOST_TEST_THRESHOLD_NS,
+            .progress = latency_progress,
+            .arg = kind == MEASUREMENT_TIMER ? timer : gaps,
+        };
+        if (!both && strcmp(a->kind, MEASUREMENT_KIND[kind]) != 0)
+            continue;
+        if (host_test_run(&test, into, &fifo, err) < 0)
+            return -1;
+        *ret_fifo = *ret_fifo && fifo;
+    }
+    return 0;
+}
+
+/* Refuses what cannot be measured before any load starts. */
+static int choose_cpus(const struct host *host, struct host_arguments *a, struct cpuset *ret_others, struct error *err)
+{
+    struct cpuset nobody = {{0}};
+    struct cpuset allowed = host_test_allowed();
+    if (cpuset_is_empty(&a->measured)) {
+        struct cpuset housekeeping = host_housekeeping(host, &nobody);
+        a->measured = cpuset_minus(&allowed, &housekeeping);
+    }
+    struct host_test test = {
+        .kind = strcmp(a->kind, "timer") == 0 ? MEASUREMENT_TIMER : MEASUREMENT_GAPS,
+        .cpus = a->measured,
+        .duration_ms = a->duration_ms,
+        .interval_ns = HOST_TEST_INTERVAL_NS,
+    };
+    *ret_others = cpuset_minus(&allowed, &a->measured);
+    if (host_test_check(&test, err) < 0 || refuse_cpus_of_vms(a->socket, &a->measured, err) < 0)
+        return -1;
+    if (a->load && cpuset_is_empty(ret_others))
+        return fail(err, ERROR_BAD_REQUEST, "--load: no CPU is left for it; measure fewer with --cpus");
+    return 0;
+}
+
+static int run_on_host(struct host_arguments *a, struct error *err)
+{
+    static struct host host;
+    struct cpuset others;
+    struct cpuset nobody = {{0}};
+    if (host_load(NULL, &host, err) < 0 || choose_cpus(&host, a, &others, err) < 0)
+        return -1;
+    auto_json *knobs = latency_knobs(&host);
+    auto_free struct load *load = must_calloc(1, sizeof *load);
+    struct measurements measurements = {0};
+    bool fifo = false;
+    struct disturbance *disturbance = disturbance_start(&a->measured);
+    int r = a->load ? load_start(&others, a->duration_ms + 1000, load, err) : 0;
+    if (r == 0)
+        r = measure(a, &measurements, &fifo, err);
+    load_stop(load);
+    auto_json *disturbed = disturbance_end(disturbance);
+    struct run_facts facts = {
+        .target = "host",
+        .kind = a->kind,
+        .scheduling = fifo ? "SCHED_FIFO" : "SCHED_OTHER: real-time scheduling was not granted",
+        .version = RTVMD_VERSION,
+        .duration_ms = a->duration_ms,
+        .load = a->load,
+        .cpus = a->measured,
+        .load_cpus = a->load ? others : nobody,
+        .host = &host,
+        .knobs = knobs,
+        .disturbance = disturbed,
+    };
+    if (r == 0) {
+        auto_json *run = run_new(&facts, &measurements);
+        r = latency_keep(a->state_dir, a->name, a->output[0] != '\0', run, err);
+    }
+    measurements_finish(&measurements);
+    return r;
+}
+
+int latency_host(int argc, char **argv)
+{
+    struct host_arguments a = {.duration = "10s", .kind = "both", .output = ""};
+    struct error err;
+    if (read_host_arguments(argc, argv, &a, &err) < 0)
+        return verb_fail("latency host", &err);
+    if (a.done)
+        return 0;
+    return run_on_host(&a, &err) < 0 ? verb_fail("latency host", &err) : 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} PARTS[] = {
+    {"host", latency_host},
+    {"list", latency_list},
+    {"show", latency_show},
+};
+
+int verb_latency(int argc, char **argv)
+{
+    struct error err;
+    int positional;
+    bool done;
+    for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++)
+        if (argc > 1 && strcmp(argv[1], PARTS[i].name) == 0)
+            return PARTS[i].run(argc - 1, argv + 1);
+    if (verb_options("latency", argc, argv, NULL, 0, &positional, &done, &err) < 0)
+        return verb_fail("latency", &err);
+    if (done)
+        return 0;
+    auto_text words = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++)
+        text_printf(&words, "%s%s", i ? ", " : "", PARTS[i].name);
+    fail(&err, ERROR_BAD_REQUEST, "want one of %s", text_cstr(&words));
+    return verb_fail("latency", &err);
+}

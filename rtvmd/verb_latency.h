@@ -1,0 +1,30 @@
+/* What the parts of rtvmd latency share. */
+#pragma once
+
+#include "rtvmd/verb.h"
+#include "runtime/latency/run.h"
+
+int latency_host(int argc, char **argv);
+int latency_vm(int argc, char **argv);
+int latency_list(int argc, char **argv);
+int latency_show(int argc, char **argv);
+int latency_compare(int argc, char **argv);
+int latency_export(int argc, char **argv);
+
+/* STATE/latency; state_dir NULL: this user's. The caller frees. */
+char *latency_folder(const char *state_dir);
+/* "10s", "500ms", "5m", "1h", "30": seconds. */
+int latency_duration(const char *text, uint64_t *ret_ms, struct error *err);
+/* What the doctor finds on the live machine, {id: found}: the configuration a run was made under. */
+json_t *latency_knobs(const struct host *host);
+/* A bar on stderr when that is a terminal; 100 ends the line. Always true. */
+bool latency_progress(unsigned percent, void *sentence);
+/* Stores the run and prints it. json: the document; else for people. */
+int latency_keep(const char *state_dir, const char *name, bool json, json_t *run, struct error *err);
+/* For people: circumstances, verdict, a line per CPU and kind, what disturbed. */
+void latency_write(const struct run *run, struct text *out);
+
+#define LATENCY_STATE_OPTION(variable)                                                                          \
+    {                                                                                                           \
+        .name = "state-dir", .value = "DIR", .text = &(variable), .help = "Where runs are kept, in DIR/latency" \
+    }

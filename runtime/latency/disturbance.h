@@ -1,0 +1,16 @@
+/* Who disturbed some CPUs for a while: interrupts by source, and threads that were switched in, as differences of the
+ * kernel's counters. Reads /proc; changes nothing. */
+#pragma once
+
+#include "rtvmd/base/cpuset.h"
+#include "rtvmd/base/json.h"
+
+struct disturbance;
+struct disturbance *disturbance_start(const struct cpuset *cpus);
+/* {"interrupts":[{"cpu","source","what","count"}],"threads":[{"cpu","name","tid","count"}]}, most switches first, at
+ * most LIMIT_DISTURBANCES each. A thread counts for the CPU it ran on last, the only one the kernel tells; threads of
+ * this process do not count. Frees *d. New reference. */
+json_t *disturbance_end(struct disturbance *d);
+
+/* The rows of /proc/interrupts that grew on those CPUs. Pure. New reference. */
+json_t *disturbance_interrupts(const char *before, const char *after, const struct cpuset *cpus);
