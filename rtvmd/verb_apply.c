@@ -59,7 +59,7 @@ static int apply_object(const struct apply *apply, json_t *object, struct error 
     const char *name = json_text_at(object, "metadata.name", NULL);
     if (!name && !apply->is_create)
         return fail(err, ERROR_BAD_REQUEST, "metadata.name: apply needs one (create takes metadata.generateName too)");
-    const char *namespace_ = json_text_at(object, "metadata.namespace", apply->remote.namespace_);
+    auto_free char *namespace_ = must_strdup(json_text_at(object, "metadata.namespace", apply->remote.namespace_));
     if (resource->namespaced)
         json_put_at(object, "metadata.namespace", json_string(namespace_));
     auto_free char *path = remote_path(resource, namespace_, apply->is_create ? NULL : name, NULL);
