@@ -2,7 +2,7 @@
  * write dedicateCpuPlacement, request instead of requests. A cluster drops such fields without a word, and the VM runs
  * without what it asked for. Here their meaning is honored and the right place is named.
  *
- * To add a slip: one row. Paths are below the VMI's spec. */
+ * To add a slip: one row; whole objects first, what is inside them after. Paths are below the VMI's spec. */
 #include <string.h>
 
 #include "runtime/spec/schema.h"
@@ -11,29 +11,29 @@ static const struct slip {
     const char *wrong;
     const char *right;
 } SLIPS[] = {
+    {"domain.cpu.ioThreads", "domain.ioThreads"},
+    {"domain.realtime", "domain.cpu.realtime"},
+    {"domain.numa", "domain.cpu.numa"},
+    {"domain.memory.numa", "domain.cpu.numa"},
+    {"domain.hugepages", "domain.memory.hugepages"},
+    {"domain.memory.hugePages", "domain.memory.hugepages"},
+    {"domain.cpu.resources", "domain.resources"},
+    {"domain.devices.resources", "domain.resources"},
+    {"resources", "domain.resources"},
+    {"domain.devices.machine", "domain.machine"},
     {"domain.cpu.ioThreadsPolicy", "domain.ioThreadsPolicy"},
     {"domain.devices.ioThreadsPolicy", "domain.ioThreadsPolicy"},
     {"ioThreadsPolicy", "domain.ioThreadsPolicy"},
-    {"domain.cpu.ioThreads", "domain.ioThreads"},
     {"domain.cpu.dedicateCpuPlacement", "domain.cpu.dedicatedCpuPlacement"},
     {"domain.cpu.dedicatedCPUPlacement", "domain.cpu.dedicatedCpuPlacement"},
     {"domain.cpu.dedicateCPUPlacement", "domain.cpu.dedicatedCpuPlacement"},
     {"domain.dedicatedCpuPlacement", "domain.cpu.dedicatedCpuPlacement"},
     {"domain.cpu.isolateEmulatorThreads", "domain.cpu.isolateEmulatorThread"},
     {"domain.isolateEmulatorThread", "domain.cpu.isolateEmulatorThread"},
-    {"domain.realtime", "domain.cpu.realtime"},
-    {"domain.numa", "domain.cpu.numa"},
-    {"domain.memory.numa", "domain.cpu.numa"},
     {"domain.cpu.guestMappingPassthrough", "domain.cpu.numa.guestMappingPassthrough"},
-    {"domain.hugepages", "domain.memory.hugepages"},
     {"domain.memory.hugepages.size", "domain.memory.hugepages.pageSize"},
-    {"domain.memory.hugePages", "domain.memory.hugepages"},
     {"domain.resources.request", "domain.resources.requests"},
     {"domain.resources.limit", "domain.resources.limits"},
-    {"domain.cpu.resources", "domain.resources"},
-    {"domain.devices.resources", "domain.resources"},
-    {"resources", "domain.resources"},
-    {"domain.devices.machine", "domain.machine"},
     {"domain.volumes", "volumes"},
     {"domain.devices.volumes", "volumes"},
     {"domain.networks", "networks"},

@@ -167,6 +167,17 @@ static void slips_move_with_a_warning(void)
     CHECK_TEXT(findings.unknown[0], "spec.domain.cpu.tscFrequency");
 }
 
+static void a_slip_inside_a_slip_moves_too(void)
+{
+    auto_findings findings = {0};
+    auto_json *vmi = admit_text("apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nmetadata: {name: a}\n"
+                                "spec: {resources: {request: {memory: 1Gi}}, domain: {hugepages: {size: 2Mi}}}\n",
+                                &findings);
+    check_at(vmi, "spec.domain.resources.requests.memory", "\"1Gi\"");
+    check_at(vmi, "spec.domain.memory.hugepages", "{\"pageSize\":\"2Mi\"}");
+    CHECK_INT(findings.warning_count, 4);
+}
+
 static void what_cannot_be_read_is_a_bad_request_with_all_fields(void)
 {
     static const char YAML[] = "apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nmetadata: {name: a}\n"
@@ -203,6 +214,7 @@ int main(void)
     RUN(a_vm_makes_a_vmi);
     RUN(run_strategies_are_read);
     RUN(slips_move_with_a_warning);
+    RUN(a_slip_inside_a_slip_moves_too);
     RUN(what_cannot_be_read_is_a_bad_request_with_all_fields);
     RUN(a_thousand_causes_are_kept);
     return test_end();
