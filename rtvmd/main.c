@@ -38,6 +38,8 @@ const struct verb VERBS[] = {
      "Say everything that is wrong with a manifest, as a server would", "Manifests"},
     {"explain", verb_explain, "FIELD|annotations|--matrix [-o json]",
      "Tell what a manifest field means and whether it is used", "Manifests"},
+    {"tune", verb_tune, "plan|apply --cpus LIST [--level safe|full] | show | undo [--all] [-o json] [--state-dir DIR]",
+     "Move what disturbs real-time CPUs off them, and put it back", "Host"},
     {"render", verb_render, "-f FILE [NAME] [--host FILE|DIR] [--emulation auto|on|off] [--reserved-cpus LIST]",
      "Print the libvirt domain a manifest would become on this host", "Manifests"},
     {"plan", verb_plan, "-f FILE [--host FILE|DIR] [-o json|yaml|wide] [--reserved-cpus LIST]",

@@ -279,6 +279,7 @@ static struct runtime *make_runtime(const struct daemon *d)
         .emulation_allowed = config->emulation != CONFIG_EMULATION_OFF,
         .emulation_forced = config->emulation == CONFIG_EMULATION_ON,
         .host_disk_dirs = (const char *const *)config->host_disk_dirs,
+        .tuning = (enum tune_level)config->tuning,
     };
     return runtime_new(&wanted, d->loop, d->store, d->host);
 }

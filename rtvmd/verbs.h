@@ -24,6 +24,7 @@ int verb_image(int argc, char **argv);
 int verb_image_unpack(int argc, char **argv); /* hidden: runtime/image/unpack.h */
 int verb_doctor(int argc, char **argv);
 int verb_latency(int argc, char **argv);
+int verb_tune(int argc, char **argv);
 int verb_host(int argc, char **argv);
 int verb_serve(int argc, char **argv);
 int verb_render(int argc, char **argv);

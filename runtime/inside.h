@@ -170,6 +170,13 @@ void job_drop_host(struct work_host *host);
 void observe_start(struct runtime *runtime);
 void host_read_start(struct runtime *runtime);
 
+/* ---- tuning.c */
+/* Before the start of a domain whose job is filled. An error: the journal could not be written. */
+int tuning_begin(struct runtime *runtime, const struct work *work, const json_t *vmi, struct error *err);
+void tuning_end(struct runtime *runtime, const char *owner);
+/* After the first look: what a daemon that was killed left behind. */
+void tuning_recover(struct runtime *runtime);
+
 /* ---- plan.c */
 /* Finds and claims a placement for an admitted VMI. True: claimed. False: *ret_refusal tells why (all reasons). */
 bool plan_and_claim(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct text *ret_refusal);

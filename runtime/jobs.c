@@ -211,6 +211,10 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
 {
     struct error err;
     struct work *work = job_for(runtime, machine, kind, vmi, &err);
+    if (work && kind == WORK_START && tuning_begin(runtime, work, vmi, &err) < 0) {
+        job_drop_host(work->host);
+        work_free(take(work));
+    }
     if (!work) {
         machine_failed(runtime, machine, action_of(kind), &err);
         machine_queue(runtime, machine);
@@ -316,8 +320,10 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
     machine_queue(runtime, machine);
     if (strcmp(machine->uid, work->uid) != 0)
         return; /* about another incarnation */
-    if (work->kind == WORK_CLEAN && !work->failed)
+    if (work->kind == WORK_CLEAN && !work->failed) {
         machine->is_clean = true;
+        tuning_end(runtime, machine->key);
+    }
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
     if (work->failed && is_step) {
         machine_failed(runtime, machine, action_of(work->kind), &work->err);

@@ -86,8 +86,10 @@ static void apply(struct runtime *runtime, struct look *look)
     if (!was_connected || runtime->asks_waiting)
         plan_retry_all(runtime);
     runtime->asks_waiting = false;
-    if (!runtime->has_swept)
+    if (!runtime->has_swept) {
         store_claim_each(runtime->store, collect_stale, runtime);
+        tuning_recover(runtime);
+    }
     runtime->has_swept = true;
 }
 

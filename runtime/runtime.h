@@ -9,6 +9,7 @@
 #include "runtime/image/image.h"
 #include "runtime/place/place.h"
 #include "runtime/spec/spec.h"
+#include "runtime/tune/tune.h"
 #include "store/store.h"
 
 struct runtime;
@@ -21,6 +22,7 @@ struct runtime_config {
     bool emulation_allowed; /* --emulation auto|on */
     bool emulation_forced;  /* --emulation on */
     const char *const *host_disk_dirs;
+    enum tune_level tuning; /* the most a VM may ask for */
 };
 
 /* The host snapshot is copied. Objects already stored are taken up again by runtime_start. */

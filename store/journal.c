@@ -93,7 +93,7 @@ int store_journal_add(struct store *store, const struct store_host_change *chang
     if (store->journal.count >= LIMIT_HOST_CHANGES)
         return fail(err, ERROR_TOO_LARGE,
                     "%s: %zu host changes wait to be undone already; undo them with "
-                    "`rtvmd tune --undo`",
+                    "`rtvmd tune undo --all`",
                     change->path, store->journal.count);
     int64_t id = ++store->journal_next_id;
     auto_free char *key = row_key(id);

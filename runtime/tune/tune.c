@@ -8,7 +8,7 @@
 
 #include "hostprobe/files.h"
 #include "rtvmd/base/file.h"
-#include "runtime/tune/target.h"
+#include "runtime/tune/tunable.h"
 
 struct entry {
     int64_t id;
@@ -118,10 +118,11 @@ static size_t gather(const struct acting *acting, const char *target, const stru
  * now. False: it is as it was, and why is noted; *ret_failed: it should be tried again. */
 static bool settle(struct acting *acting, struct entry *entry, bool undo, bool *ret_failed)
 {
-    struct target target;
+    struct tunable target;
     struct error err;
     *ret_failed = false;
-    auto_free char *present = target_parse(entry->target, &target) ? target_read(acting->machine, &target, &err) : NULL;
+    auto_free char *present =
+        tunable_parse(entry->target, &target) ? tunable_read(acting->machine, &target, &err) : NULL;
     if (!present) {
         if (!undo)
             note(acting, entry->target, "gone");
@@ -129,9 +130,9 @@ static bool settle(struct acting *acting, struct entry *entry, bool undo, bool *
     }
     auto_free const char **wish = must_calloc(acting->entries.count + 1, sizeof *wish);
     size_t all = gather(acting, entry->target, NULL, wish);
-    bool is_ours = target_is_ours(&target, present, entry->before, wish, all, &acting->online);
+    bool is_ours = tunable_is_ours(&target, present, entry->before, wish, all, &acting->online);
     size_t count = gather(acting, entry->target, undo ? entry : NULL, wish);
-    auto_free char *wanted = target_value(&target, entry->before, wish, count, &acting->online);
+    auto_free char *wanted = tunable_value(&target, entry->before, wish, count, &acting->online);
     if (strcmp(present, wanted) == 0)
         return true;
     if (!is_ours) {
@@ -140,21 +141,21 @@ static bool settle(struct acting *acting, struct entry *entry, bool undo, bool *
         return false;
     }
     step(acting);
-    if (target_write(acting->machine, &target, wanted, &err) < 0) {
+    if (tunable_write(acting->machine, &target, wanted, &err) < 0) {
         note(acting, entry->target, err.text);
         *ret_failed = true;
         return false;
     }
     step(acting);
     acting->result->done++;
-    auto_free char *found = target_read(acting->machine, &target, &err);
+    auto_free char *found = tunable_read(acting->machine, &target, &err);
     if (undo || text_equal(found, wanted))
         return true;
     /* The kernel took it, and made something else of it: not ours to keep. */
     auto_free char *what = must_format("wrote \"%s\", found \"%s\"; put back", wanted, found ? found : "nothing");
     note(acting, entry->target, what);
     acting->result->done--;
-    if (target_write(acting->machine, &target, present, &err) < 0)
+    if (tunable_write(acting->machine, &target, present, &err) < 0)
         note(acting, entry->target, err.text);
     return false;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "hostprobe/files.h"
-#include "runtime/tune/target.h"
 #include "runtime/tune/tasks.h"
+#include "runtime/tune/tunable.h"
 
 enum scope { ONE, EACH_CPU, EACH_IRQ, EACH_KERNEL_THREAD };
 
@@ -93,9 +93,9 @@ struct planning {
 
 static void plan_target(const struct planning *p, const char *text)
 {
-    struct target target;
+    struct tunable target;
     struct error err;
-    auto_free char *present = target_parse(text, &target) ? target_read(p->machine, &target, &err) : NULL;
+    auto_free char *present = tunable_parse(text, &target) ? tunable_read(p->machine, &target, &err) : NULL;
     if (!present)
         return; /* this kernel has no such thing */
     struct book book = {.target = text};
@@ -106,7 +106,7 @@ static void plan_target(const struct planning *p, const char *text)
     char *wish = must_strdup(p->knob->value ? p->knob->value : p->without);
     book.wish = must_realloc(book.wish, book.count + 1, sizeof *book.wish);
     book.wish[book.count++] = wish;
-    auto_free char *alone = target_value(&target, book.before, (const char *const *)&wish, 1, &p->online);
+    auto_free char *alone = tunable_value(&target, book.before, (const char *const *)&wish, 1, &p->online);
     bool is_fine = p->knob->is_fine && p->knob->is_fine(book.before);
     if (strcmp(alone, book.before) != 0 && !is_fine && alone[0]) {
         struct tune_plan *plan = p->plan;
@@ -118,7 +118,7 @@ static void plan_target(const struct planning *p, const char *text)
             .target = must_strdup(text),
             .before = must_strdup(book.before),
             .wanted = must_strdup(wish),
-            .then = target_value(&target, book.before, (const char *const *)book.wish, book.count, &p->online),
+            .then = tunable_value(&target, book.before, (const char *const *)book.wish, book.count, &p->online),
             .knob = p->knob->id,
             .why = p->knob->why,
         };

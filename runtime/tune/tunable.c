@@ -1,6 +1,6 @@
 /* Wishes about CPU sets are kept as the CPUs to stay away from, not as results: then their order does not matter, any
  * of them can be withdrawn first, and every state a crash may leave behind is recognized as some of them together. */
-#include "runtime/tune/target.h"
+#include "runtime/tune/tunable.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -12,18 +12,20 @@
 
 static const char WITHOUT[] = "without ";
 
-bool target_parse(const char *text, struct target *ret_target)
+bool tunable_parse(const char *text, struct tunable *ret_target)
 {
     static const struct {
         const char *prefix;
-        enum target_kind kind;
-    } KINDS[] = {
-        {"list:/", TARGET_LIST}, {"mask:/", TARGET_MASK}, {"value:/", TARGET_VALUE}, {"affinity:", TARGET_AFFINITY}};
+        enum tunable_kind kind;
+    } KINDS[] = {{"list:/", TUNABLE_LIST},
+                 {"mask:/", TUNABLE_MASK},
+                 {"value:/", TUNABLE_VALUE},
+                 {"affinity:", TUNABLE_AFFINITY}};
     for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
         if (!text_starts_with(text, KINDS[i].prefix))
             continue;
-        *ret_target = (struct target){.kind = KINDS[i].kind, .path = strchr(text, ':') + 1};
-        if (KINDS[i].kind != TARGET_AFFINITY)
+        *ret_target = (struct tunable){.kind = KINDS[i].kind, .path = strchr(text, ':') + 1};
+        if (KINDS[i].kind != TUNABLE_AFFINITY)
             return true;
         char *end;
         long tid = strtol(ret_target->path, &end, 10);
@@ -40,7 +42,7 @@ static int read_file(const struct tune_machine *machine, const char *path, struc
     return file_read(machine->root, path, LIMIT_SYSFILE_BYTES, text, err);
 }
 
-static int read_affinity(const struct tune_machine *machine, const struct target *target, struct cpuset *ret_set,
+static int read_affinity(const struct tune_machine *machine, const struct tunable *target, struct cpuset *ret_set,
                          struct error *err)
 {
     static const char NAME[] = "Name:\t";
@@ -60,19 +62,19 @@ static int read_affinity(const struct tune_machine *machine, const struct target
     return cpuset_parse(list, ret_set, err);
 }
 
-char *target_read(const struct tune_machine *machine, const struct target *target, struct error *err)
+char *tunable_read(const struct tune_machine *machine, const struct tunable *target, struct error *err)
 {
     struct cpuset set = {0};
     struct cpuset_text buffer;
-    if (target->kind == TARGET_AFFINITY)
+    if (target->kind == TUNABLE_AFFINITY)
         return read_affinity(machine, target, &set, err) < 0 ? NULL : must_strdup(cpuset_format(&set, &buffer));
     auto_text text = {0};
     if (read_file(machine, target->path, &text, err) < 0)
         return NULL;
     auto_free char *line = must_strndup(text_cstr(&text), strcspn(text_cstr(&text), "\n"));
-    if (target->kind == TARGET_VALUE)
+    if (target->kind == TUNABLE_VALUE)
         return take(line);
-    if (target->kind == TARGET_MASK ? !files_parse_mask(line, &set) : cpuset_parse(line, &set, err) < 0) {
+    if (target->kind == TUNABLE_MASK ? !files_parse_mask(line, &set) : cpuset_parse(line, &set, err) < 0) {
         fail(err, ERROR_INVALID, "%s: \"%s\" is no set of CPUs", target->path, line);
         return NULL;
     }
@@ -113,14 +115,15 @@ static int write_live(const struct tune_machine *machine, const char *path, cons
 
 const struct tune_machine TUNE_LIVE = {.root = "", .write_file = write_live, .move_thread = move_live};
 
-int target_write(const struct tune_machine *machine, const struct target *target, const char *value, struct error *err)
+int tunable_write(const struct tune_machine *machine, const struct tunable *target, const char *value,
+                  struct error *err)
 {
     struct cpuset set = {0};
-    if (target->kind != TARGET_VALUE && cpuset_parse(value, &set, err) < 0)
+    if (target->kind != TUNABLE_VALUE && cpuset_parse(value, &set, err) < 0)
         return -1;
-    if (target->kind == TARGET_AFFINITY)
+    if (target->kind == TUNABLE_AFFINITY)
         return machine->move_thread(machine, target->tid, &set, err);
-    auto_free char *text = target->kind == TARGET_MASK ? mask_text(&set) : must_strdup(value);
+    auto_free char *text = target->kind == TUNABLE_MASK ? mask_text(&set) : must_strdup(value);
     return machine->write_file(machine, target->path, text, err);
 }
 
@@ -140,10 +143,10 @@ static struct cpuset keep_away(const struct cpuset *before, const struct cpuset 
     return cpuset_is_empty(&rest) && !cpuset_is_empty(before) ? cpuset_minus(online, cpus) : rest;
 }
 
-char *target_value(const struct target *target, const char *before, const char *const *wish, size_t count,
-                   const struct cpuset *online)
+char *tunable_value(const struct tunable *target, const char *before, const char *const *wish, size_t count,
+                    const struct cpuset *online)
 {
-    if (count == 0 || target->kind == TARGET_VALUE)
+    if (count == 0 || target->kind == TUNABLE_VALUE)
         return must_strdup(count ? wish[count - 1] : before);
     struct cpuset away = {0};
     for (size_t i = 0; i < count; i++) {
@@ -156,12 +159,12 @@ char *target_value(const struct target *target, const char *before, const char *
     return must_strdup(cpuset_format(&result, &buffer));
 }
 
-bool target_is_ours(const struct target *target, const char *present, const char *before, const char *const *wish,
-                    size_t count, const struct cpuset *online)
+bool tunable_is_ours(const struct tunable *target, const char *present, const char *before, const char *const *wish,
+                     size_t count, const struct cpuset *online)
 {
     if (strcmp(present, before) == 0)
         return true;
-    if (target->kind == TARGET_VALUE) {
+    if (target->kind == TUNABLE_VALUE) {
         for (size_t i = 0; i < count; i++)
             if (strcmp(present, wish[i]) == 0)
                 return true;

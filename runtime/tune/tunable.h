@@ -1,0 +1,27 @@
+/* One thing that can be changed on the machine, and the journal's entries about it. Private to tuning. */
+#pragma once
+
+#include "runtime/tune/tune.h"
+
+enum tunable_kind { TUNABLE_LIST, TUNABLE_MASK, TUNABLE_VALUE, TUNABLE_AFFINITY };
+
+struct tunable {
+    enum tunable_kind kind;
+    const char *path; /* into the text given to tunable_parse; for TUNABLE_AFFINITY the thread's name */
+    int tid;
+};
+
+bool tunable_parse(const char *text, struct tunable *ret_target);
+/* As it is now: a word, or a CPU list; ERROR_NOT_FOUND when it is gone. The caller frees. */
+char *tunable_read(const struct tune_machine *machine, const struct tunable *target, struct error *err);
+/* value as tunable_read gives it. */
+int tunable_write(const struct tune_machine *machine, const struct tunable *target, const char *value,
+                  struct error *err);
+
+/* What all the wishes together make of it. CPU sets: before without all the CPUs; all online ones without them when
+ * nothing would be left. Words: the last wish. No wish: before. The caller frees. */
+char *tunable_value(const struct tunable *target, const char *before, const char *const *wish, size_t count,
+                    const struct cpuset *online);
+/* Is present what before becomes by some of the wishes (or none)? Else somebody else had a hand in it. */
+bool tunable_is_ours(const struct tunable *target, const char *present, const char *before, const char *const *wish,
+                     size_t count, const struct cpuset *online);

@@ -1,0 +1,63 @@
+#include "rtvmd/base/log.h"
+#include "runtime/inside.h"
+#include "runtime/tune/tune.h"
+
+/* Host tuning for one VM: from just before its domain is started until its run was cleaned up after, at most as far as
+ * the configuration allows. On the loop thread: all owners share one journal, and what is right follows from all. */
+
+static void log_notes(struct tune_result *result, const char *owner)
+{
+    if (result->left)
+        log_info("host tuning left %u things as they are owner=%s: %s", result->left, owner, text_cstr(&result->notes));
+    text_finish(&result->notes);
+}
+
+int tuning_begin(struct runtime *runtime, const struct work *work, const json_t *vmi, struct error *err)
+{
+    static const char *const LEVELS[] = {"none", "safe", "full"};
+    enum tune_level wanted = (enum tune_level)work->spec.host_tuning;
+    enum tune_level level = wanted < runtime->config.tuning ? wanted : runtime->config.tuning;
+    if (level < wanted)
+        event_record(runtime, vmi, "Warning", "TuningRefused",
+                     "host tuning %s is wanted, the configuration allows %s (host.tuning)", LEVELS[wanted],
+                     LEVELS[level]);
+    const struct cpuset *cpus = &work->placement->exclusive;
+    if (level == TUNE_NONE || cpuset_is_empty(cpus))
+        return 0;
+    struct tune_result result = {0};
+    struct cpuset_text text;
+    int r = tune_apply(&TUNE_LIVE, runtime->store, work->key, cpus, level, &result, err);
+    if (r == 0)
+        event_record(runtime, vmi, "Normal", "TuningApplied",
+                     "host tuned for CPUs %s: %u changes, %u things left as they are", cpuset_format(cpus, &text),
+                     result.done, result.left);
+    log_notes(&result, work->key);
+    return r;
+}
+
+void tuning_end(struct runtime *runtime, const char *owner)
+{
+    struct tune_result result = {0};
+    struct error err;
+    if (tune_undo(&TUNE_LIVE, runtime->store, owner, &result, &err) < 0)
+        log_warn("host tuning of %s is not undone, the next start tries again: %s", owner, err.text);
+    log_notes(&result, owner);
+}
+
+/* Whoever types undoes it himself. */
+static bool lives(const char *owner, void *arg)
+{
+    const struct machine *machine = machine_by_key(arg, owner);
+    return !owner[0] || (machine && machine->domain.state != DOMAIN_ABSENT && machine->domain.state != DOMAIN_OFF);
+}
+
+void tuning_recover(struct runtime *runtime)
+{
+    struct tune_result result = {0};
+    struct error err;
+    if (tune_recover(&TUNE_LIVE, runtime->store, lives, runtime, &result, &err) < 0)
+        log_warn("host tuning of an earlier run is not undone: %s", err.text);
+    else if (result.done)
+        log_info("undid %u host changes of virtual machines that do not run any more", result.done);
+    log_notes(&result, "an earlier run");
+}
