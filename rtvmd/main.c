@@ -50,7 +50,7 @@ const struct verb VERBS[] = {
      "Tell whether this machine is fit for real time and what stands in the way. Exit status: 0 fit, 1 unknown, 2 not fit",
      "Host"},
     {"latency", verb_latency,
-     "host [--cpus LIST] [--duration TIME] [--kind timer|gaps|both] [--load] | list | show NAME [-o json]",
+     "host [--cpus LIST] [--duration TIME] [--kind timer|gaps|both] [--load] | list | show NAME | compare A B [-o json]",
      "Measure how late and how often interrupted a real-time thread would be, and keep what was measured", "Host"},
     {"image", verb_image,
      "import NAME FILE|oci:DIR|docker-archive:FILE | pull NAME | list [-o json] | remove NAME [--path PATH] [--state-dir DIR]",

@@ -260,6 +260,7 @@ static const struct {
     {"host", latency_host},
     {"list", latency_list},
     {"show", latency_show},
+    {"compare", latency_compare},
 };
 
 int verb_latency(int argc, char **argv)

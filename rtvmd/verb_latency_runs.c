@@ -1,8 +1,9 @@
-/* rtvmd latency list, show: stored runs for people. */
+/* rtvmd latency list, show, compare: stored runs for people. */
 #include <stdio.h>
 #include <string.h>
 
 #include "rtvmd/verb_latency.h"
+#include "runtime/latency/compare.h"
 #include "runtime/latency/run_files.h"
 
 enum { DISTURBERS_SHOWN = 8 };
@@ -162,4 +163,45 @@ int latency_show(int argc, char **argv)
         return verb_fail("latency show", &err);
     }
     return show(state_dir, argv[0], output[0] != '\0', &err) < 0 ? verb_fail("latency show", &err) : 0;
+}
+
+static int compare(const char *state_dir, char *const names[2], bool json, struct error *err)
+{
+    auto_free char *folder = latency_folder(state_dir);
+    auto_json *document_a = run_files_get(folder, names[0], err);
+    auto_json *document_b = document_a ? run_files_get(folder, names[1], err) : NULL;
+    auto_run a = {0};
+    auto_run b = {0};
+    if (!document_b || run_read(document_a, &a, err) < 0 || run_read(document_b, &b, err) < 0)
+        return -1;
+    auto_json *comparison = compare_runs(&a, &b);
+    auto_text out = {0};
+    if (json)
+        json_write_pretty(comparison, &out);
+    else
+        compare_write(comparison, &out);
+    fputs(text_cstr(&out), stdout);
+    return 0;
+}
+
+int latency_compare(int argc, char **argv)
+{
+    const char *state_dir = NULL;
+    const char *output = "";
+    const struct verb_option options[] = {
+        {.letter = 'o', .name = "output", .value = "FORMAT", .text = &output, .help = "json"},
+        LATENCY_STATE_OPTION(state_dir),
+    };
+    struct error err;
+    int positional;
+    bool done;
+    if (verb_options("latency", argc, argv, options, ARRAY_SIZE(options), &positional, &done, &err) < 0)
+        return verb_fail("latency compare", &err);
+    if (done)
+        return 0;
+    if (positional != 2 || (output[0] && strcmp(output, "json") != 0)) {
+        fail(&err, ERROR_BAD_REQUEST, "want rtvmd latency compare A B [-o json]");
+        return verb_fail("latency compare", &err);
+    }
+    return compare(state_dir, argv, output[0] != '\0', &err) < 0 ? verb_fail("latency compare", &err) : 0;
 }

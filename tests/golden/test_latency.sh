@@ -1,0 +1,55 @@
+#!/bin/sh
+# rtvmd latency on recorded runs (tests/golden/latency), and a short run on this machine of which only the form is
+# judged.
+set -u
+rtvmd=${BUILD:-build}/rtvmd
+here=tests/golden/latency
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+n=0
+failed=0
+result() { # STATUS NAME
+    n=$((n + 1))
+    if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2" && failed=1; fi
+}
+expected() { # FILE ARGUMENTS...
+    file=$here/$1
+    shift
+    "$rtvmd" latency "$@" >"$scratch/out" 2>&1
+    if [ "${GOLDEN:-}" = rewrite ]; then cp "$scratch/out" "$file"; fi
+    diff -u "$file" "$scratch/out" | sed 's/^/# /'
+    cmp -s "$file" "$scratch/out"
+    result $? "latency $*"
+}
+expected show.txt show "$here/before.json"
+expected compare.txt compare "$here/before.json" "$here/after.json"
+expected compare-same.txt compare "$here/after.json" "$here/again.json"
+
+refused() { # STATUS WORDS ARGUMENTS...
+    status=$1 words=$2
+    shift 2
+    "$rtvmd" latency "$@" >"$scratch/out" 2>&1
+    [ $? -eq "$status" ] && grep -q -- "$words" "$scratch/out"
+    result $? "latency $* is refused"
+}
+refused 2 "want one of host" nonsense
+refused 2 "--kind" host --kind wrong
+refused 2 "--duration" host --duration 8d
+refused 2 "not ours to use" host --cpus 1023 --duration 1s
+refused 3 "not found" show nothing --state-dir "$scratch"
+echo '{"format": 1, "measurements": [{"kind": "gaps", "cpu": -1}]}' >"$scratch/bad.json"
+refused 2 "measurements\[0\]" show "$scratch/bad.json"
+
+if "$rtvmd" latency host --kind timer --duration 300ms --state-dir "$scratch" --name short -o json >"$scratch/out" 2>&1; then
+    "$rtvmd" latency list --state-dir "$scratch" | grep -q '^short .*no verdict' &&
+        grep -q '"kind": "timer"' "$scratch/out" && grep -q '"disturbance"' "$scratch/out"
+    result $? "a short run on this machine is kept; without load it gets no verdict"
+    refused 4 "exists" host --kind timer --duration 50ms --state-dir "$scratch" --name short
+elif grep -q "name at least one CPU" "$scratch/out"; then
+    n=$((n + 1))
+    echo "ok $n - a short run on this machine # SKIP there is one CPU"
+else
+    result 1 "a short run on this machine"
+fi
+echo "1..$n"
+exit $failed
