@@ -201,7 +201,7 @@ static const struct check CHECKS[] = {
      "taskset -apc {hk} PID", "CPUAffinity={hk} in the unit of that program", ""},
     {"isolated-domains", DOCTOR_WARNING, look_domains, "none",
      "While a CPU is in a scheduling domain the load balancer moves tasks onto it.",
-     "Documentation/scheduler/sched-domains.rst", "make a cpuset partition of type isolated of {rt}, or rtvmd tune",
+     "Documentation/scheduler/sched-domains.rst", "make a cpuset partition of type isolated of {rt}",
      "boot with isolcpus=managed_irq,domain,{rt}", "nothing is balanced onto these CPUs: pin what shall run there"},
     {"cpu-quota", DOCTOR_WARNING, look_cpu_max, "max", "A CPU quota stops the VM's threads when it is used up.",
      "Documentation/admin-guide/cgroup-v2.rst, cpu.max", "echo max > /sys/fs/cgroup/machine.slice/cpu.max",
