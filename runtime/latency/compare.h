@@ -8,7 +8,7 @@
 
 #include "runtime/latency/run.h"
 
-enum { COMPARE_RESAMPLES = 2000, COMPARE_BLOCKS_MIN = 8 };
+enum { COMPARE_RESAMPLES = 2000, COMPARE_BLOCKS_MIN = 20 };
 
 struct compare_interval {
     bool known;        /* enough blocks on both sides */
