@@ -10,6 +10,7 @@
 #include "api/openapi.h"
 #include "api/read.h"
 #include "api/subresource.h"
+#include "api/tokens.h"
 #include "api/tunnel.h"
 #include "api/watch.h"
 #include "api/write.h"
@@ -47,6 +48,8 @@ static const struct route {
     {HTTP_GET, "/apis/*/*", discovery_resources, false},
     {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/version", discovery_kubevirt, false},
     {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/healthz", healthy, false},
+    {HTTP_GET | HTTP_POST, TOKENS_PATH, tokens_collection, false},
+    {HTTP_DELETE, TOKENS_PATH "/*", tokens_one, false},
     {HTTP_PUT, "/apis/" SUBRESOURCE_GROUP "/*/namespaces/*/expand-vm-spec", subresource_expand, false},
 };
 

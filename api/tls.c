@@ -205,8 +205,12 @@ static enum bufferevent_filter_result refuse(struct tls_connection *c, int code)
         mbedtls_strerror(code, text, sizeof text);
         log_debug("TLS connection refused: %s", text);
     }
+    if (!c->is_failed) {
+        push(c); /* the alert, while we can */
+        /* a filter's BEV_ERROR is told to nobody (libevent 2.1) */
+        bufferevent_trigger_event(c->filter, BEV_EVENT_ERROR | BEV_EVENT_READING, BEV_TRIG_DEFER_CALLBACKS);
+    }
     c->is_failed = true;
-    push(c); /* the alert, while we can */
     return BEV_ERROR;
 }
 

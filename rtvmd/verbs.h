@@ -28,5 +28,7 @@ int verb_tune(int argc, char **argv);
 int verb_host(int argc, char **argv);
 int verb_serve(int argc, char **argv);
 int verb_render(int argc, char **argv);
+int verb_kubeconfig(int argc, char **argv);
+int verb_token(int argc, char **argv);
 int verb_version(int argc, char **argv);
 int verb_plan(int argc, char **argv);

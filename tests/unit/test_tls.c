@@ -144,7 +144,7 @@ static void survives_garbage_and_renewal(void)
     char garbage[512];
     snprintf(
         garbage, sizeof garbage,
-        "--cacert %s/pki/ca.crt --http0.9 --max-time 1 http://127.0.0.1:%u/ -o /dev/null; curl -s -S --cacert %s/pki/ca.crt",
+        "--cacert %s/pki/ca.crt --http0.9 --max-time 10 http://127.0.0.1:%u/ -o /dev/null; curl -s -S --cacert %s/pki/ca.crt",
         folder, port, folder);
     CHECK_INT(curl(garbage, "/"), 0);
     struct error err = {0};
