@@ -8,6 +8,7 @@ int latency_host(int argc, char **argv);
 int latency_list(int argc, char **argv);
 int latency_show(int argc, char **argv);
 int latency_compare(int argc, char **argv);
+int latency_export(int argc, char **argv);
 
 /* STATE/latency; state_dir NULL: this user's. The caller frees. */
 char *latency_folder(const char *state_dir);

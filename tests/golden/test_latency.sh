@@ -23,6 +23,8 @@ expected() { # FILE ARGUMENTS...
 }
 expected show.txt show "$here/before.json"
 expected compare.txt compare "$here/before.json" "$here/after.json"
+expected export.csv export "$here/after.json" --format csv
+expected export.openmetrics export "$here/after.json" --format openmetrics
 expected compare-same.txt compare "$here/after.json" "$here/again.json"
 
 refused() { # STATUS WORDS ARGUMENTS...
@@ -33,6 +35,7 @@ refused() { # STATUS WORDS ARGUMENTS...
     result $? "latency $* is refused"
 }
 refused 2 "want one of host" nonsense
+refused 2 "--format xml" export "$here/after.json" --format xml
 refused 2 "--kind" host --kind wrong
 refused 2 "--duration" host --duration 8d
 refused 2 "not ours to use" host --cpus 1023 --duration 1s
