@@ -72,14 +72,16 @@ static int check_metadata(json_t *object, struct error *err)
     return 0;
 }
 
-static int check_kind(const json_t *object, const struct target *t, struct error *err)
+/* What the path says needs not be said again. */
+static int check_kind(json_t *object, const struct target *t, struct error *err)
 {
     auto_free char *wanted = resource_api_version(t->resource, t->version);
+    if (!json_text_at(object, "kind", "")[0])
+        json_object_set_new(object, "kind", json_string(t->resource->kind));
+    if (!json_text_at(object, "apiVersion", "")[0])
+        json_object_set_new(object, "apiVersion", json_string(wanted));
     const char *kind = json_text_at(object, "kind", "");
     const char *api_version = json_text_at(object, "apiVersion", "");
-    if (!kind[0] || !api_version[0])
-        return fail(err, ERROR_BAD_REQUEST, "%s: is missing in the object; write apiVersion: %s, kind: %s",
-                    kind[0] ? "apiVersion" : "kind", wanted, t->resource->kind);
     if (strcmp(kind, t->resource->kind) != 0 || strcmp(api_version, wanted) != 0)
         return fail(err, ERROR_BAD_REQUEST,
                     "%s in version \"%s\" cannot be handled as a %s: the path takes apiVersion %s, kind %s", kind,

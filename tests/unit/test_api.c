@@ -187,7 +187,7 @@ static void what_does_not_fit_the_path_is_refused(void)
         int status;
     } cases[] = {
         {"POST", VMS, "", 400},
-        {"POST", VMS, "{}", 400},
+        {"POST", VMS, "{}", 422},
         {"POST", VMS, "nonsense", 400},
         {"POST", VMS, MAP("x", ""), 400},
         {"POST", VMS "/x", VM("x"), 405},
