@@ -127,7 +127,7 @@ static int check_sub(const struct target *t, enum http_method method, struct err
 static int handle_resource(struct call *call, struct error *err)
 {
     struct target *t = &call->target;
-    if (target_parse(http_path(call->http), t, err) < 0)
+    if (target_of_path(http_path(call->http), t, err) < 0)
         return -1;
     if (t->subresources_group || subresource_is_own(t))
         return subresource_handle(call, err);

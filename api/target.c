@@ -66,7 +66,7 @@ static int read_sub(struct target *target, const struct pieces *pieces, size_t a
     return 0;
 }
 
-int target_parse(const char *path, struct target *ret_target, struct error *err)
+int target_of_path(const char *path, struct target *ret_target, struct error *err)
 {
     __attribute__((cleanup(pieces_finish))) struct pieces pieces = {0};
     *ret_target = (struct target){0};

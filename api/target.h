@@ -18,7 +18,7 @@ struct target {
 
 /* The path as sent (percent-encoded). ERROR_NOT_FOUND when it names nothing we serve, ERROR_BAD_REQUEST when a part is
  * too long or badly encoded. */
-int target_parse(const char *path, struct target *ret_target, struct error *err);
+int target_of_path(const char *path, struct target *ret_target, struct error *err);
 
 /* Kubernetes' rules for names: lower case letters, digits, '-' and '.', at most 253 bytes, beginning and ending with a
  * letter or digit. NULL when good, else what is wrong. */
