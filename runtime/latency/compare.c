@@ -237,9 +237,15 @@ void compare_write(const json_t *comparison, struct text *out)
     text_printf(out, "A: %s\nB: %s\n\n", json_text_at(comparison, "a", ""), json_text_at(comparison, "b", ""));
     write_cpus(json_object_get(comparison, "cpus"), out);
     text_append(out, "\n");
-    json_array_foreach(json_object_get(comparison, "tails"), i, item) write_tail(item, out);
+    json_array_foreach(json_object_get(comparison, "tails"), i, item)
+    {
+        write_tail(item, out);
+    }
     const json_t *differences = json_object_get(comparison, "differences");
     text_printf(out, "\n%s\n", json_array_size(differences) ? "What was different:" : "Same configuration.");
-    json_array_foreach(differences, i, item) text_printf(out, "  %s: %s -> %s\n", json_text_at(item, "what", ""),
-                                                         json_text_at(item, "a", ""), json_text_at(item, "b", ""));
+    json_array_foreach(differences, i, item)
+    {
+        text_printf(out, "  %s: %s -> %s\n", json_text_at(item, "what", ""), json_text_at(item, "a", ""),
+                    json_text_at(item, "b", ""));
+    }
 }

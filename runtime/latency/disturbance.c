@@ -92,10 +92,10 @@ static int by_count(const void *a, const void *b)
 static json_t *largest(json_t *list)
 {
     size_t count = json_array_size(list);
-    auto_free json_t **sorted = must_calloc(count + 1, sizeof *sorted);
+    auto_free json_t **sorted = must_calloc(count + 1, sizeof(void *));
     for (size_t i = 0; i < count; i++)
         sorted[i] = json_array_get(list, i);
-    qsort(sorted, count, sizeof *sorted, by_count);
+    qsort(sorted, count, sizeof(void *), by_count);
     json_t *out = json_array();
     for (size_t i = 0; i < count && i < LIMIT_DISTURBANCES; i++)
         json_array_append(out, sorted[i]);

@@ -5,6 +5,8 @@
 #include "rtvmd/base/cpuset.h"
 #include "rtvmd/base/limits.h"
 
+enum { MEASUREMENTS_MAX = MEASUREMENT_KINDS * CPUSET_MAX };
+
 const char *const MEASUREMENT_KIND[MEASUREMENT_KINDS] = {"timer", "gaps"};
 
 void measurements_finish(struct measurements *measurements)
@@ -80,8 +82,8 @@ int measurements_read(const json_t *json, struct measurements *ret_measurements,
     *ret_measurements = (struct measurements){0};
     size_t i;
     json_t *item;
-    if (!json_is_array(json) || json_array_size(json) > 2 * CPUSET_MAX)
-        return fail(err, ERROR_INVALID, "measurements: want a list of at most %d", 2 * CPUSET_MAX);
+    if (!json_is_array(json) || json_array_size(json) > MEASUREMENTS_MAX)
+        return fail(err, ERROR_INVALID, "measurements: want a list of at most %u", MEASUREMENTS_MAX);
     json_array_foreach(json, i, item)
     {
         if (read_measurement(item, ret_measurements, err) < 0) {
