@@ -16,7 +16,7 @@ const struct verb VERBS[] = {
      "Make, list and revoke bearer tokens", "Daemon"},
     {"apply", verb_apply, "-f FILE… [-n NAMESPACE] [--dry-run] [--strict] [-o FORMAT]",
      "Create or change objects from manifests (server-side apply)", "Objects"},
-    {"create", verb_create, "-f FILE… [-n NAMESPACE] [--dry-run] [--strict] [-o FORMAT]",
+    {"create", verb_create, "-f FILE…|namespace NAME [-n NAMESPACE] [--dry-run] [--strict] [-o FORMAT]",
      "Create objects from manifests; what is there already is a conflict", "Objects"},
     {"get", verb_get, "RESOURCE[,…] [NAME…] [-n NAMESPACE|-A] [-l LABELS] [-w] [-o FORMAT]",
      "List or print objects: vm, vmi, node, events, placements, …", "Objects"},

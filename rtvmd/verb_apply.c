@@ -9,6 +9,7 @@
 struct apply {
     struct remote_options remote;
     const char *files[REMOTE_FILES_MAX + 1];
+    const char *namespace_name; /* "create namespace NAME": no files; NULL otherwise */
     bool dry_run;
     bool strict;
     bool force;
@@ -83,9 +84,32 @@ static int apply_object(const struct apply *apply, json_t *object, struct error 
     return 0;
 }
 
+/* "create namespace NAME", the one object that needs no file: nothing but its name is ever said of it. */
+static int parse_words(struct apply *apply, int count, char **words, struct error *err)
+{
+    if (count == 0)
+        return 0;
+    const struct remote_resource *resource = apply->is_create ? remote_resource(words[0], err) : NULL;
+    if (apply->is_create && !resource)
+        return -1;
+    if (!resource || strcmp(resource->kind, "Namespace") != 0 || count != 2 || apply->files[0])
+        return fail(err, ERROR_BAD_REQUEST, "\"%s\": want -f FILE%s", words[0],
+                    apply->is_create ? ", or namespace NAME without a file" : "");
+    apply->namespace_name = words[1];
+    return 0;
+}
+
+static json_t *read_objects(const struct apply *apply, struct error *err)
+{
+    if (!apply->namespace_name)
+        return remote_read_files(apply->files, err);
+    return json_pack("[{s:s, s:s, s:{s:s}}]", "apiVersion", "v1", "kind", "Namespace", "metadata", "name",
+                     apply->namespace_name);
+}
+
 static int apply_all(struct apply *apply, struct error *err)
 {
-    auto_json *objects = remote_read_files(apply->files, err);
+    auto_json *objects = read_objects(apply, err);
     if (!objects)
         return -1;
     int result = 0;
@@ -127,7 +151,8 @@ static int run(int argc, char **argv, bool is_create)
     int positional;
     bool done;
     if (verb_options(name_of(&apply), argc, argv, options, ARRAY_SIZE(options), &positional, &done, &err) < 0 ||
-        (!done && remote_output(apply.remote.output, &apply.output, &err) < 0))
+        (!done && (remote_output(apply.remote.output, &apply.output, &err) < 0 ||
+                   parse_words(&apply, positional, argv, &err) < 0)))
         return verb_fail(name_of(&apply), &err);
     if (done)
         return 0;
