@@ -77,7 +77,8 @@ doctor_runs() {
 # ---- virtual machines
 
 runs_the_seed_manifest() {
-    rtvmd image import "$seed_image" /edge/disk.img && rtvmd apply -f /edge/fedora-realtime.yaml && comes_up fedora-realtime
+    rtvmd image import "$seed_image" /edge/disk.img && rtvmd create namespace poc &&
+        rtvmd apply -f /edge/fedora-realtime.yaml && comes_up fedora-realtime
 }
 
 comes_up() {

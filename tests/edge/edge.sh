@@ -54,7 +54,7 @@ timeout -k 5 "${EDGE_TIMEOUT:-1200}" qemu-system-x86_64 -nodefaults -display non
     -drive "file=$folder/disk.img,format=raw,if=virtio,snapshot=on" \
     -drive "file=$payload/payload.tar,format=raw,if=virtio,readonly=on" \
     -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "root=/dev/vda rw console=ttyS0 quiet loglevel=4 \
-systemd.show_status=0 hugepagesz=1G hugepages=4 isolcpus=managed_irq,domain,2-7 nohz_full=2-7 rcu_nocbs=2-7 \
+systemd.show_status=0 hugepagesz=1G hugepages=0:1,1:2 isolcpus=managed_irq,domain,2-7 nohz_full=2-7 rcu_nocbs=2-7 \
 irqaffinity=0-1 sysctl.kernel.sched_rt_runtime_us=-1 mitigations=off" \
     -serial "file:$folder/console.log" -serial "file:$folder/tap.log" 2>"$payload/qemu.log" &
 qemu=$!
