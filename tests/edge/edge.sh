@@ -44,8 +44,8 @@ cp "$build/obj/runtime/latency/guest/probe.img" "$payload/edge/disk.img"
 truncate -s 1M "$payload/edge/disk.img"
 tar -C "$payload/edge" -cf "$payload/payload.tar" .
 
-# Without svm there is no KVM to try inside: emulated, it stops the whole machine. QEMU 7.2 emulates AVX wrongly: paths come
-# out as "xxx".
+# Without svm there is no KVM to try inside: emulated, it stops the whole machine. With -cpu max QEMU 7.2 emulates
+# something wrongly: paths come out of libmount as "xxx", and systemd finds none of its mounts.
 rm -f "$folder/console.log" "$folder/tap.log"
 timeout -k 5 "${EDGE_TIMEOUT:-1200}" qemu-system-x86_64 -nodefaults -display none -M q35 -accel tcg,thread=multi -cpu qemu64,svm=off,pdpe1gb=on,rdtscp=on \
     -smp 8,sockets=2,cores=4,threads=1 -m 7G \
