@@ -189,8 +189,7 @@ static enum verdict look_smt(const struct patient *p, struct text *found)
 static const struct check CHECKS[] = {
     {"isolated-cpus", DOCTOR_CRITICAL, look_isolated, "some CPUs",
      "Without isolated CPUs any task of the system may be put on a vCPU's CPU.",
-     "Documentation/admin-guide/kernel-parameters.txt, isolcpus=",
-     "make a cpuset partition of type isolated of {rt}",
+     "Documentation/admin-guide/kernel-parameters.txt, isolcpus=", "make a cpuset partition of type isolated of {rt}",
      "boot with isolcpus=managed_irq,domain,{rt} nohz_full={rt} rcu_nocbs={rt}",
      "the system keeps only CPUs {hk} for itself"},
     {"nohz-full", DOCTOR_WARNING, look_nohz_full, "all real-time CPUs",
