@@ -21,7 +21,7 @@ static int create(const struct token *t, struct error *err)
     if (t->lifetime && (!text_to_u64(t->lifetime, &days) || days > 36500))
         return fail(err, ERROR_BAD_REQUEST, "--days \"%s\": want a number of days", t->lifetime);
     auto_json *body = json_pack("{s:s, s:s, s:I}", "user", t->user ? t->user : "", "role", t->role, "lifetimeSeconds",
-                                (json_int_t)(days * 86400));
+                                (json_int_t)days * 86400);
     auto_free char *text = json_to_text(body);
     struct client_request request = {
         .method = "POST", .path = PATH, .content_type = "application/json", .body = text, .body_length = strlen(text)};
