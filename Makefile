@@ -145,8 +145,9 @@ asan: ## The unit and golden tests with address and undefined-behavior sanitizer
 fuzz: ## Each fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	+@sh tests/fuzz/run.sh
 
-bench: $(PROGRAM) $(BENCHES) ## Measurements, as ratios of one run
-	@BUILD=$(BUILD) sh tests/bench/run.sh
+bench: $(PROGRAM) $(BENCHES) ## Measurements against their budgets; PART="place scale" runs those only
+	@sh tests/setup/deps.sh bench
+	@BUILD=$(BUILD) PART="$(PART)" sh tests/bench/run.sh
 
 test-edge: $(PROGRAM) ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end
 	@BUILD=$(BUILD) sh tests/edge/run.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages rtvmd needs to be built, run and tested; with `static`, those of the static build too,
-# with `edge`, those of the edge host. Does nothing, quickly, when all are there.
+# with `edge`, those of the edge host, with `bench`, what the measurements compare with. Does nothing, quickly, when all are there.
 set -eu
 
 packages="build-essential pkg-config
@@ -12,6 +12,7 @@ libxml2-utils busybox-static xorriso isolinux syslinux-common cpio curl jq pytho
 # What `make static` compiles libvirt's client with, and the archives Debian ships for the other libraries.
 [ "${1:-}" = static ] && packages="$packages meson ninja-build libglib2.0-dev libtirpc-dev libgnutls28-dev xsltproc rpcsvc-proto
 dpkg-dev libpcre2-dev libffi-dev libacl1-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev zlib1g-dev nettle-dev libjte-dev mmdebstrap lintian"
+[ "${1:-}" = bench ] && packages="$packages etcd-server"
 [ "${1:-}" = edge ] && packages="$packages mmdebstrap e2fsprogs"
 # Any kubectl will do; Debian's package must not be laid over another one.
 command -v kubectl >/dev/null 2>&1 || packages="$packages kubernetes-client"
