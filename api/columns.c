@@ -126,6 +126,13 @@ char *column_data_count(const json_t *object)
                                   json_object_size(json_object_get(object, "binaryData")));
 }
 
+char *column_change_owner(const json_t *change)
+{
+    const char *name = json_text_at(change, "spec.owner.name", NULL);
+    return name ? must_format("%s/%s", json_text_at(change, "spec.owner.namespace", ""), name)
+                : must_strdup("rtvmd tune");
+}
+
 static char *cpus_of(const json_t *list)
 {
     struct cpuset cpus = {0};

@@ -16,6 +16,7 @@ char *column_event_message(const json_t *event);
 char *column_node_status(const json_t *node);
 char *column_node_roles(const json_t *node);
 char *column_data_count(const json_t *object);
+char *column_change_owner(const json_t *change);
 char *column_placement_cpus(const json_t *placement);
 char *column_placement_emulator(const json_t *placement);
 char *column_placement_proof(const json_t *placement);

@@ -90,6 +90,17 @@ static const struct resource_column PLACEMENT_COLUMNS[] = {
     AGE,
 };
 
+static const struct resource_column HOST_CHANGE_COLUMNS[] = {
+    NAME,
+    {"For", NULL, column_change_owner, "string", 0, "The VM it was changed for."},
+    {"Before", ".status.before", NULL, "string", 0, "As it was before anybody tuned it."},
+    {"Wanted", ".status.wanted", NULL, "string", 0, "As all that tune want it together."},
+    {"Found", ".status.found", NULL, "string", 0, "As it is now."},
+    {"State", ".status.state", NULL, "string", 0, "Applied, Pending, NotApplied, Overridden or Gone."},
+    AGE,
+    {"Target", ".spec.target", NULL, "string", 1, "What was changed."},
+};
+
 static const char *const EVENT_FIELDS[] = {"involvedObject.kind",
                                            "involvedObject.namespace",
                                            "involvedObject.name",
@@ -243,6 +254,15 @@ const struct resource RESOURCES[] = {
      .has_spec = true,
      .selectable = VM_FIELDS,
      COLUMNS(VM_COLUMNS)},
+    {.group = "rtvmd.io",
+     .version = {"v1alpha1"},
+     .plural = "hostchanges",
+     .singular = "hostchange",
+     .kind = "HostChange",
+     .short_name = {"hc"},
+     .verbs = VERBS_READ,
+     .source = SOURCE_HOST_CHANGE,
+     COLUMNS(HOST_CHANGE_COLUMNS)},
     {.group = "rtvmd.io",
      .version = {"v1alpha1"},
      .plural = "placements",

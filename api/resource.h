@@ -20,11 +20,12 @@ enum {
 /* Where rows come from. */
 enum resource_source {
     SOURCE_STORE,
-    SOURCE_EVENTS,    /* core Events in the shape of events.k8s.io */
-    SOURCE_NODE,      /* runtime_node() */
-    SOURCE_PLACEMENT, /* runtime_placement() */
-    SOURCE_NOTHING,   /* always empty: kubectl wants to count what we do not have */
-    SOURCE_ANSWER,    /* nothing is kept: create answers a question (access reviews) */
+    SOURCE_EVENTS,      /* core Events in the shape of events.k8s.io */
+    SOURCE_NODE,        /* runtime_node() */
+    SOURCE_PLACEMENT,   /* runtime_placement() */
+    SOURCE_HOST_CHANGE, /* runtime_host_change() */
+    SOURCE_NOTHING,     /* always empty: kubectl wants to count what we do not have */
+    SOURCE_ANSWER,      /* nothing is kept: create answers a question (access reviews) */
 };
 
 struct resource_column {

@@ -77,6 +77,19 @@ static const struct schema_row PLACEMENT[] = {
     {"status.provenAt", FIELD_TIME, "When they were compared"},
     {"status.repaired", FIELD_INT32, "Threads put back so far"},
 };
+static const struct schema_row HOST_CHANGE[] = {
+    {"spec", FIELD_OBJECT, "What was changed, and for whom"},
+    {"spec.knob", FIELD_STRING, "The kind of change"},
+    {"spec.why", FIELD_STRING, "What it is good for"},
+    {"spec.target", FIELD_STRING, "How it is changed, and the file, thread or process"},
+    {"spec.wanted", FIELD_STRING, "What this owner wants of it"},
+    {"spec.owner", FIELD_ANY, "The VM, or the user who typed rtvmd tune"},
+    {"status", FIELD_OBJECT, "What it was, and what it is"},
+    {"status.before", FIELD_STRING, "Before anybody tuned it: what undoing brings back"},
+    {"status.wanted", FIELD_STRING, "As all that tune want it together"},
+    {"status.found", FIELD_STRING, "As it is now; absent when the thing is gone"},
+    {"status.state", FIELD_STRING, "Applied, Pending, NotApplied, Overridden (by somebody else: left alone) or Gone"},
+};
 static const struct schema_row REVIEW[] = {
     {"spec", FIELD_ANY, "The question"},
     {"status", FIELD_ANY, "The answer"},
@@ -93,6 +106,7 @@ const struct schema_kind SCHEMA_KINDS[] = {
     {"", "PersistentVolumeClaim", "A disk a VM may use by name.", true, ROWS(CLAIM)},
     {"", "Pod", "There are none: a VM needs no pod here.", true, 0, NULL},
     {"events.k8s.io", "Event", "Something that happened.", true, 0, NULL},
+    {"rtvmd.io", "HostChange", "What host tuning changed, until it is undone.", true, ROWS(HOST_CHANGE)},
     {"rtvmd.io", "Placement", "Where a VM runs: the plan against what is.", true, ROWS(PLACEMENT)},
     {"authentication.k8s.io", "SelfSubjectReview", "Who am I?", false, ROWS(REVIEW)},
     {"authorization.k8s.io", "SelfSubjectAccessReview", "May I do this?", false, ROWS(REVIEW)},

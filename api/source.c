@@ -48,13 +48,20 @@ json_t *source_view(const struct resource *resource, const char *version, json_t
     return view;
 }
 
+bool source_is_made(const struct resource *resource)
+{
+    return resource->source == SOURCE_NODE || resource->source == SOURCE_PLACEMENT ||
+           resource->source == SOURCE_HOST_CHANGE;
+}
+
 static json_t *made_list(struct api *api, const struct resource *resource, const char *namespace_)
 {
     json_t *list = json_array();
     if (resource->source == SOURCE_NOTHING)
         return list;
-    auto_json *made =
-        resource->source == SOURCE_NODE ? runtime_node(api->runtime) : runtime_placement(api->runtime, NULL, NULL);
+    auto_json *made = resource->source == SOURCE_NODE          ? runtime_node(api->runtime)
+                      : resource->source == SOURCE_HOST_CHANGE ? runtime_host_change(api->runtime, NULL)
+                                                               : runtime_placement(api->runtime, NULL, NULL);
     if (json_is_object(made))
         json_array_append(list, made);
     size_t i;
@@ -75,6 +82,8 @@ json_t *source_get(struct api *api, const struct resource *resource, const char 
     }
     if (resource->source == SOURCE_PLACEMENT)
         return runtime_placement(api->runtime, namespace_, name);
+    if (resource->source == SOURCE_HOST_CHANGE)
+        return runtime_host_change(api->runtime, name);
     if (resource->source == SOURCE_NOTHING)
         return NULL;
     auto_json *stored = store_get(api->store, resource->kind, namespace_, name);
@@ -85,7 +94,7 @@ json_t *source_list(struct api *api, const struct resource *resource, const char
                     uint64_t *ret_version)
 {
     *ret_version = store_version(api->store);
-    if (resource->source == SOURCE_NODE || resource->source == SOURCE_PLACEMENT || resource->source == SOURCE_NOTHING)
+    if (source_is_made(resource) || resource->source == SOURCE_NOTHING)
         return made_list(api, resource, namespace_);
     json_t *list = store_list(api->store, resource->kind, namespace_, ret_version);
     if (resource->source == SOURCE_STORE && strcmp(version, resource->version[0]) == 0)

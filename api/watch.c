@@ -10,8 +10,8 @@
 /* A watcher remembers the version it has told everything up to; a change that is not newer is not for it. That makes
  * the begin seamless: replay what the log has since the version asked for (or tell the whole list), then follow.
  *
- * Node and Placement are not stored but made from what runs; their watchers keep what they told last and compare
- * whenever a VMI changes. */
+ * Node, Placement and HostChange are not stored but made from what runs; their watchers keep what they told last and
+ * compare whenever a VMI changes. */
 
 struct watcher {
     struct watches *watches;
@@ -161,8 +161,7 @@ static void tell_change(struct watcher *watcher, const struct store_change *chan
 
 static bool is_made(const struct watcher *watcher)
 {
-    enum resource_source source = watcher->call.target.resource->source;
-    return source == SOURCE_NODE || source == SOURCE_PLACEMENT;
+    return source_is_made(watcher->call.target.resource);
 }
 
 static json_t *by_key(json_t *list)

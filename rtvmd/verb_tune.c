@@ -1,10 +1,11 @@
 /* rtvmd tune: what stands in the way of real-time CPUs, moved away by hand and put back. Works on the journal of a
- * state folder, so not beside a daemon: that one holds the lock, and tunes for its VMs itself. Only plan needs no
- * journal. */
+ * state folder, so not beside a daemon: that one holds the lock, and tunes for its VMs itself; it is asked what is
+ * changed. Only plan needs no journal. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "rtvmd/client.h"
 #include "rtvmd/paths.h"
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
@@ -16,6 +17,7 @@ struct arguments {
     const char *output;
     const char *recorded;
     const char *state_dir;
+    const char *socket;
     bool all;
     bool done;
     struct cpuset set;
@@ -81,6 +83,7 @@ static int plan(struct arguments *a, struct error *err)
         }
         text_table_write(&table, &out);
         fputs(plan.count ? text_cstr(&out) : "nothing to change\n", stdout);
+        fputs(text_cstr(&plan.notes), stderr);
     }
     tune_plan_finish(&plan);
     return 0;
@@ -136,44 +139,58 @@ static int undo(struct arguments *a, struct error *err)
     return r;
 }
 
-static void show_one(const struct store_host_change *change, void *arg)
+static void show_one(const struct tune_entry *entry, void *arg)
 {
-    json_array_insert_new(arg, 0,
-                          json_pack("{s:s, s:s, s:s, s:s, s:I}", "target", change->path, "before", change->old_value,
-                                    "wanted", change->new_value, "owner", change->owner, "madeSeconds",
-                                    (json_int_t)change->made_s));
+    json_array_append_new(arg, tune_entry_to_json(entry));
 }
 
-static int show(struct arguments *a, struct error *err)
+static void print_changes(const json_t *list)
 {
-    struct store *store = open_journal(a, err);
-    if (!store)
-        return -1;
-    auto_json *list = json_array();
-    store_journal_each(store, show_one, list);
-    store_close(store);
-    if (wants_json(a)) {
-        print_json(list);
-        return 0;
-    }
-    static const char *const KEYS[] = {"owner", "before", "wanted", "target"};
+    static const char *const KEYS[] = {"spec.knob",    "spec.owner.name", "status.before", "status.wanted",
+                                       "status.found", "status.state",    "spec.target"};
+    static const char *const HEADS[] = {"KNOB", "FOR", "BEFORE", "WANTED", "FOUND", "STATE", "WHERE"};
     struct text_table table = {.columns = ARRAY_SIZE(KEYS)};
     auto_text out = {0};
-    text_table_cell(&table, "OWNER");
-    text_table_cell(&table, "BEFORE");
-    text_table_cell(&table, "WANTED");
-    text_table_cell(&table, "WHERE");
+    for (size_t k = 0; k < ARRAY_SIZE(HEADS); k++)
+        text_table_cell(&table, "%s", HEADS[k]);
     size_t i;
     json_t *entry;
     json_array_foreach(list, i, entry)
     {
-        for (size_t k = 0; k < ARRAY_SIZE(KEYS); k++) {
-            const char *text = json_text_at(entry, KEYS[k], "");
-            text_table_cell(&table, "%s", k == 0 && !text[0] ? "-" : text);
-        }
+        for (size_t k = 0; k < ARRAY_SIZE(KEYS); k++)
+            text_table_cell(&table, "%s", json_text_at(entry, KEYS[k], "-"));
     }
     text_table_write(&table, &out);
     fputs(json_array_size(list) ? text_cstr(&out) : "nothing is changed\n", stdout);
+}
+
+/* The daemon holds the journal: it is asked. */
+static json_t *ask_daemon(const struct arguments *a, struct error *err)
+{
+    auto_client client;
+    auto_reply reply = {0};
+    const struct client_request request = {.method = "GET", .path = "/apis/rtvmd.io/v1alpha1/hostchanges"};
+    client_init(&client, a->socket);
+    return client_call(&client, &request, &reply, err) < 0 ? NULL : json_incref(json_at(reply.body, "items"));
+}
+
+static int show(struct arguments *a, struct error *err)
+{
+    auto_json *list = NULL;
+    struct store *store = open_journal(a, err);
+    if (store) {
+        list = json_array();
+        tune_each(&TUNE_LIVE, store, show_one, list);
+        store_close(store);
+    } else if (err->kind == ERROR_CONFLICT) {
+        list = ask_daemon(a, err);
+    }
+    if (!list)
+        return -1;
+    if (wants_json(a))
+        print_json(list);
+    else
+        print_changes(list);
     return 0;
 }
 
@@ -193,6 +210,7 @@ int verb_tune(int argc, char **argv)
         {.letter = 'o', .name = "output", .value = "FORMAT", .text = &a.output, .help = "json"},
         {.name = "host", .value = "DIR", .text = &a.recorded, .help = "plan: a recorded tree of /sys and /proc"},
         {.name = "state-dir", .value = "DIR", .text = &a.state_dir, .help = "Where the journal is"},
+        {.name = "socket", .value = "PATH", .text = &a.socket, .help = "show: the daemon's socket; else $RTVMD_SOCKET"},
         {.name = "all", .flag = &a.all, .help = "undo: also what was changed for VMs"},
     };
     struct error err;

@@ -88,5 +88,8 @@ void runtime_screen(struct runtime *runtime, const char *namespace_, const char 
                     void *arg);
 /* The rtvmd.io/v1alpha1 Placement of one VMI (name NULL: an array of all): plan, claims, last proof. New reference. */
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name);
+/* The rtvmd.io/v1alpha1 HostChange of that name (name NULL: an array of all): what tuning changed, for whom, and what is
+ * found now. New reference. */
+json_t *runtime_host_change(struct runtime *runtime, const char *name);
 /* The one Node object of this host: labels, capacity, allocatable, conditions (facts 3.1). New reference. */
 json_t *runtime_node(struct runtime *runtime);

@@ -44,6 +44,30 @@ void tuning_end(struct runtime *runtime, const char *owner)
     log_notes(&result, owner);
 }
 
+struct search {
+    const char *name; /* NULL: all */
+    json_t *list;
+};
+
+static void add_change(const struct tune_entry *entry, void *arg)
+{
+    const struct search *search = arg;
+    auto_json *object = tune_entry_to_json(entry);
+    if (!search->name || text_equal(json_text_at(object, "metadata.name", NULL), search->name))
+        json_array_append(search->list, object);
+}
+
+json_t *runtime_host_change(struct runtime *runtime, const char *name)
+{
+    struct search search = {name, json_array()};
+    tune_each(&TUNE_LIVE, runtime->store, add_change, &search);
+    if (!name)
+        return search.list;
+    json_t *only = json_incref(json_array_get(search.list, 0));
+    json_decref(search.list);
+    return only;
+}
+
 /* Whoever types undoes it himself. */
 static bool lives(const char *owner, void *arg)
 {

@@ -9,29 +9,45 @@
 
 #include "hostprobe/files.h"
 #include "rtvmd/base/file.h"
+#include "runtime/tune/irqbalance.h"
 
 static const char WITHOUT[] = "without ";
+static const char WITH[] = "with ";
+
+bool tunable_is_late(const struct tunable *target)
+{
+    return target->kind == TUNABLE_IRQBALANCE;
+}
+
+static bool is_added_to(const struct tunable *target)
+{
+    return target->kind == TUNABLE_ADD || target->kind == TUNABLE_IRQBALANCE;
+}
+
+char *tunable_wish(const struct tunable *target, const struct cpuset *cpus)
+{
+    struct cpuset_text buffer;
+    return must_format("%s%s", is_added_to(target) ? WITH : WITHOUT, cpuset_format(cpus, &buffer));
+}
 
 bool tunable_parse(const char *text, struct tunable *ret_target)
 {
     static const struct {
         const char *prefix;
         enum tunable_kind kind;
-    } KINDS[] = {{"list:/", TUNABLE_LIST},
-                 {"mask:/", TUNABLE_MASK},
-                 {"value:/", TUNABLE_VALUE},
-                 {"affinity:", TUNABLE_AFFINITY}};
+    } KINDS[] = {{"list:/", TUNABLE_LIST},        {"mask:/", TUNABLE_MASK}, {"value:/", TUNABLE_VALUE},
+                 {"affinity:", TUNABLE_AFFINITY}, {"add:/", TUNABLE_ADD},   {"irqbalance:", TUNABLE_IRQBALANCE}};
     for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
         if (!text_starts_with(text, KINDS[i].prefix))
             continue;
         *ret_target = (struct tunable){.kind = KINDS[i].kind, .path = strchr(text, ':') + 1};
-        if (KINDS[i].kind != TUNABLE_AFFINITY)
+        if (KINDS[i].kind != TUNABLE_AFFINITY && KINDS[i].kind != TUNABLE_IRQBALANCE)
             return true;
         char *end;
         long tid = strtol(ret_target->path, &end, 10);
         ret_target->tid = (int)tid;
-        ret_target->path = end + 1;
-        return *end == ':' && tid > 0 && tid <= INT32_MAX;
+        ret_target->path = end + (*end == ':');
+        return *end == (KINDS[i].kind == TUNABLE_AFFINITY ? ':' : '\0') && tid > 0 && tid <= INT32_MAX;
     }
     return false;
 }
@@ -68,6 +84,8 @@ char *tunable_read(const struct tune_machine *machine, const struct tunable *tar
     struct cpuset_text buffer;
     if (target->kind == TUNABLE_AFFINITY)
         return read_affinity(machine, target, &set, err) < 0 ? NULL : must_strdup(cpuset_format(&set, &buffer));
+    if (target->kind == TUNABLE_IRQBALANCE)
+        return irqbalance_read(machine, target->tid, &set, err) < 0 ? NULL : must_strdup(cpuset_format(&set, &buffer));
     auto_text text = {0};
     if (read_file(machine, target->path, &text, err) < 0)
         return NULL;
@@ -113,7 +131,8 @@ static int write_live(const struct tune_machine *machine, const char *path, cons
     return file_write_value(path, value, err);
 }
 
-const struct tune_machine TUNE_LIVE = {.root = "", .write_file = write_live, .move_thread = move_live};
+const struct tune_machine TUNE_LIVE = {
+    .root = "", .write_file = write_live, .move_thread = move_live, .ask_irqbalance = irqbalance_ask};
 
 int tunable_write(const struct tune_machine *machine, const struct tunable *target, const char *value,
                   struct error *err)
@@ -123,7 +142,9 @@ int tunable_write(const struct tune_machine *machine, const struct tunable *targ
         return -1;
     if (target->kind == TUNABLE_AFFINITY)
         return machine->move_thread(machine, target->tid, &set, err);
-    auto_free char *text = target->kind == TUNABLE_MASK ? mask_text(&set) : must_strdup(value);
+    if (target->kind == TUNABLE_IRQBALANCE)
+        return irqbalance_write(machine, target->tid, &set, err);
+    auto_free char *text = target->kind == TUNABLE_MASK ? mask_text(&set) : must_strdup(value[0] ? value : "\n");
     return machine->write_file(machine, target->path, text, err);
 }
 
@@ -132,13 +153,18 @@ static struct cpuset set_of(const char *list)
 {
     struct cpuset set = {0};
     struct error err;
-    if (cpuset_parse(text_starts_with(list, WITHOUT) ? list + strlen(WITHOUT) : list, &set, &err) < 0)
+    size_t word = text_starts_with(list, WITHOUT) ? strlen(WITHOUT) : text_starts_with(list, WITH) ? strlen(WITH) : 0;
+    if (cpuset_parse(list + word, &set, &err) < 0)
         set = (struct cpuset){0};
     return set;
 }
 
-static struct cpuset keep_away(const struct cpuset *before, const struct cpuset *cpus, const struct cpuset *online)
+/* What before becomes by a wish for these CPUs. */
+static struct cpuset granted(const struct tunable *target, const struct cpuset *before, const struct cpuset *cpus,
+                             const struct cpuset *online)
 {
+    if (is_added_to(target))
+        return cpuset_or(before, cpus);
     struct cpuset rest = cpuset_minus(before, cpus);
     return cpuset_is_empty(&rest) && !cpuset_is_empty(before) ? cpuset_minus(online, cpus) : rest;
 }
@@ -148,13 +174,13 @@ char *tunable_value(const struct tunable *target, const char *before, const char
 {
     if (count == 0 || target->kind == TUNABLE_VALUE)
         return must_strdup(count ? wish[count - 1] : before);
-    struct cpuset away = {0};
+    struct cpuset all = {0};
     for (size_t i = 0; i < count; i++) {
         struct cpuset one = set_of(wish[i]);
-        away = cpuset_or(&away, &one);
+        all = cpuset_or(&all, &one);
     }
     struct cpuset old = set_of(before);
-    struct cpuset result = keep_away(&old, &away, online);
+    struct cpuset result = granted(target, &old, &all, online);
     struct cpuset_text buffer;
     return must_strdup(cpuset_format(&result, &buffer));
 }
@@ -173,12 +199,12 @@ bool tunable_is_ours(const struct tunable *target, const char *present, const ch
     struct cpuset now = set_of(present);
     struct cpuset old = set_of(before);
     /* Those wishes that are kept now: together they must explain it. */
-    struct cpuset away = {0};
+    struct cpuset kept = {0};
     for (size_t i = 0; i < count; i++) {
         struct cpuset one = set_of(wish[i]);
-        if (!cpuset_intersects(&one, &now))
-            away = cpuset_or(&away, &one);
+        if (is_added_to(target) ? cpuset_is_subset(&one, &now) : !cpuset_intersects(&one, &now))
+            kept = cpuset_or(&kept, &one);
     }
-    struct cpuset explained = keep_away(&old, &away, online);
+    struct cpuset explained = granted(target, &old, &kept, online);
     return cpuset_equal(&now, &explained);
 }

@@ -3,13 +3,25 @@
 
 #include "runtime/tune/tune.h"
 
-enum tunable_kind { TUNABLE_LIST, TUNABLE_MASK, TUNABLE_VALUE, TUNABLE_AFFINITY };
+enum tunable_kind {
+    TUNABLE_LIST,
+    TUNABLE_MASK,
+    TUNABLE_VALUE,
+    TUNABLE_AFFINITY,
+    TUNABLE_ADD, /* a CPU list that owners add to */
+    TUNABLE_IRQBALANCE,
+};
 
 struct tunable {
     enum tunable_kind kind;
     const char *path; /* into the text given to tunable_parse; for TUNABLE_AFFINITY the thread's name */
-    int tid;
+    int tid;          /* or the process */
 };
+
+/* What is written is seen only later: what is found now neither shows that it was done nor who did it. */
+bool tunable_is_late(const struct tunable *target);
+/* What an owner of these CPUs wishes of it: "without 1-2", "with 1-2". Not for words. The caller frees. */
+char *tunable_wish(const struct tunable *target, const struct cpuset *cpus);
 
 bool tunable_parse(const char *text, struct tunable *ret_target);
 /* As it is now: a word, or a CPU list; ERROR_NOT_FOUND when it is gone. The caller frees. */
@@ -18,10 +30,13 @@ char *tunable_read(const struct tune_machine *machine, const struct tunable *tar
 int tunable_write(const struct tune_machine *machine, const struct tunable *target, const char *value,
                   struct error *err);
 
-/* What all the wishes together make of it. CPU sets: before without all the CPUs; all online ones without them when
- * nothing would be left. Words: the last wish. No wish: before. The caller frees. */
+/* What all the wishes together make of it. CPU sets: before with, or without, all the CPUs; all online ones without
+ * them when nothing would be left. Words: the last wish. No wish: before. The caller frees. */
 char *tunable_value(const struct tunable *target, const char *before, const char *const *wish, size_t count,
                     const struct cpuset *online);
 /* Is present what before becomes by some of the wishes (or none)? Else somebody else had a hand in it. */
 bool tunable_is_ours(const struct tunable *target, const char *present, const char *before, const char *const *wish,
                      size_t count, const struct cpuset *online);
+
+/* Which knob turned it, and why. */
+void tune_describe(const char *target, const char **ret_knob, const char **ret_why);

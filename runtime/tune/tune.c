@@ -85,6 +85,13 @@ static void note(struct acting *acting, const char *target, const char *what)
     text_printf(&acting->result->notes, "%s: %s\n", target, what);
 }
 
+static void note_all(struct acting *acting, const char *lines)
+{
+    text_append(&acting->result->notes, lines);
+    for (; *lines; lines++)
+        acting->result->left += *lines == '\n';
+}
+
 static int flush(struct acting *acting, struct error *err)
 {
     step(acting);
@@ -133,9 +140,10 @@ static bool settle(struct acting *acting, struct entry *entry, bool undo, bool *
     bool is_ours = tunable_is_ours(&target, present, entry->before, wish, all, &acting->online);
     size_t count = gather(acting, entry->target, undo ? entry : NULL, wish);
     auto_free char *wanted = tunable_value(&target, entry->before, wish, count, &acting->online);
-    if (strcmp(present, wanted) == 0)
+    bool is_late = tunable_is_late(&target);
+    if (strcmp(present, wanted) == 0 && !is_late)
         return true;
-    if (!is_ours) {
+    if (!is_ours && !is_late) {
         auto_free char *what = must_format("somebody else changed it to \"%s\"; left as it is", present);
         note(acting, entry->target, what);
         return false;
@@ -148,6 +156,8 @@ static bool settle(struct acting *acting, struct entry *entry, bool undo, bool *
     }
     step(acting);
     acting->result->done++;
+    if (is_late)
+        return true;
     auto_free char *found = tunable_read(acting->machine, &target, &err);
     if (undo || text_equal(found, wanted))
         return true;
@@ -242,6 +252,7 @@ int tune_apply(const struct tune_machine *machine, struct store *store, const ch
     *ret_result = (struct tune_result){0};
     tune_plan(machine, store, cpus, level, &plan);
     acting_begin(&acting, machine, store, ret_result);
+    note_all(&acting, text_cstr(&plan.notes));
     int r = journal_plan(&acting, &plan, owner, err);
     if (r == 0) {
         entries_read(&acting);

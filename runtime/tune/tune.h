@@ -7,8 +7,9 @@
  * it is reported and left alone.
  *
  * Things ("targets") are named by how they are changed: "list:/proc/irq/9/smp_affinity_list" (CPU list), "mask:FILE"
- * (CPU mask), "value:FILE" (a word), "affinity:TID:NAME" (a kernel thread). For the first, second and last the journal
- * says what an owner wants as "without CPUS".
+ * (CPU mask), "value:FILE" (a word), "affinity:TID:NAME" (a kernel thread), "add:FILE" (a CPU list that grows),
+ * "irqbalance:PID" (the CPUs it keeps off). Of CPU sets the journal says what an owner wants as "without CPUS" or "with
+ * CPUS".
  *
  * Called on the loop thread only, as the store is. */
 #pragma once
@@ -26,6 +27,9 @@ struct tune_machine {
     const char *root; /* "": the live machine */
     int (*write_file)(const struct tune_machine *machine, const char *path, const char *value, struct error *err);
     int (*move_thread)(const struct tune_machine *machine, int tid, const struct cpuset *cpus, struct error *err);
+    /* What the process answers to one line; the caller finishes it. */
+    int (*ask_irqbalance)(const struct tune_machine *machine, int pid, const char *line, struct text *ret_answer,
+                          struct error *err);
     void (*step)(void *arg); /* before and after everything that is done; may be NULL */
     void *arg;
 };
@@ -42,6 +46,7 @@ struct tune_change {
 struct tune_plan {
     size_t count, capacity;
     struct tune_change *change; /* in the order they are made */
+    struct text notes;          /* a line for each thing that stands in the way and cannot be changed */
 };
 
 /* What tuning for these exclusive CPUs would change as the machine is now. journal (may be NULL): changes that stand
@@ -70,3 +75,25 @@ int tune_undo(const struct tune_machine *machine, struct store *store, const cha
 int tune_recover(const struct tune_machine *machine, struct store *store, bool (*lives)(const char *owner, void *arg),
                  void *arg, struct tune_result *ret_result, struct error *err);
 bool tune_has(struct store *store, const char *owner);
+
+/* What the journal holds, compared with the machine. */
+enum tune_state {
+    TUNE_APPLIED,     /* as all owners together want it */
+    TUNE_PENDING,     /* asked for; whether it was taken is seen later */
+    TUNE_NOT_APPLIED, /* as it was before, or as only some owners want it */
+    TUNE_OVERRIDDEN,  /* somebody else changed it: it is left as it is, now and when it should be undone */
+    TUNE_GONE,        /* the thing itself is no more: nothing to undo */
+};
+struct tune_entry {
+    const struct store_host_change *change;
+    const char *knob;
+    const char *why;
+    char *wanted; /* by all owners together; CPU sets as lists */
+    char *found;  /* NULL when gone */
+    enum tune_state state;
+};
+/* Oldest first. */
+void tune_each(const struct tune_machine *machine, struct store *store,
+               void (*callback)(const struct tune_entry *entry, void *arg), void *arg);
+/* The object of kind HostChange. */
+json_t *tune_entry_to_json(const struct tune_entry *entry);

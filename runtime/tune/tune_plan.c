@@ -7,17 +7,18 @@
 #include <string.h>
 
 #include "hostprobe/files.h"
+#include "runtime/tune/irqbalance.h"
 #include "runtime/tune/tasks.h"
 #include "runtime/tune/tunable.h"
 
-enum scope { ONE, EACH_CPU, EACH_IRQ, EACH_KERNEL_THREAD };
+enum scope { ONE, EACH_CPU, EACH_IRQ, EACH_KERNEL_THREAD, IRQBALANCE };
 
 struct knob {
     const char *id;
     enum tune_level level;
     enum scope scope;
     const char *target;                   /* '#': the number of the CPU or interrupt */
-    const char *value;                    /* NULL: keep away from the CPUs */
+    const char *value;                    /* NULL: as tunable_wish() says for the CPUs */
     bool (*is_fine)(const char *present); /* before anybody tuned it, good enough as it is; may be NULL */
     const char *why;
 };
@@ -44,6 +45,8 @@ static const struct knob KNOBS[] = {
      "writing dirty pages back takes milliseconds"},
     {"new-interrupts", TUNE_SAFE, ONE, "mask:/proc/irq/default_smp_affinity", NULL, NULL,
      "an interrupt set up while the VM runs starts here"},
+    {"irqbalance", TUNE_SAFE, IRQBALANCE, NULL, NULL, NULL,
+     "irqbalance puts interrupts back every ten seconds on CPUs that were not isolated at boot"},
     {"interrupts", TUNE_SAFE, EACH_IRQ, "list:/proc/irq/#/smp_affinity_list", NULL, NULL,
      "a device interrupt preempts every thread, real-time or not"},
     {"statistics", TUNE_SAFE, ONE, "value:/proc/sys/vm/stat_interval", "10", is_rare,
@@ -59,6 +62,31 @@ static const struct knob KNOBS[] = {
     {"throttling", TUNE_FULL, ONE, "value:/proc/sys/kernel/sched_rt_runtime_us", "-1", NULL,
      "real-time threads are stopped for the rest of each period once they used this"},
 };
+
+static bool is_turned_by(const struct knob *knob, const char *target)
+{
+    if (knob->scope == EACH_KERNEL_THREAD)
+        return text_starts_with(target, "affinity:");
+    if (knob->scope == IRQBALANCE)
+        return text_starts_with(target, "irqbalance:");
+    size_t head = strcspn(knob->target, "#");
+    if (strncmp(knob->target, target, head) != 0)
+        return false;
+    size_t number = knob->target[head] ? strspn(target + head, "0123456789") : 0;
+    return strcmp(knob->target + head + (knob->target[head] != '\0'), target + head + number) == 0;
+}
+
+void tune_describe(const char *target, const char **ret_knob, const char **ret_why)
+{
+    *ret_knob = "other";
+    *ret_why = "changed by another version of rtvmd";
+    for (size_t i = 0; i < ARRAY_SIZE(KNOBS); i++)
+        if (is_turned_by(&KNOBS[i], target)) {
+            *ret_knob = KNOBS[i].id;
+            *ret_why = KNOBS[i].why;
+            return;
+        }
+}
 
 /* ---- what the journal says about a target */
 struct book {
@@ -86,7 +114,6 @@ struct planning {
     struct store *journal;
     const struct cpuset *cpus;
     struct cpuset online;
-    char *without;
     const struct knob *knob;
     struct tune_plan *plan;
 };
@@ -103,7 +130,7 @@ static void plan_target(const struct planning *p, const char *text)
         store_journal_each(p->journal, look_up, &book);
     if (!book.before)
         book.before = must_strdup(present);
-    char *wish = must_strdup(p->knob->value ? p->knob->value : p->without);
+    char *wish = p->knob->value ? must_strdup(p->knob->value) : tunable_wish(&target, p->cpus);
     book.wish = must_realloc(book.wish, book.count + 1, sizeof *book.wish);
     book.wish[book.count++] = wish;
     auto_free char *alone = tunable_value(&target, book.before, (const char *const *)&wish, 1, &p->online);
@@ -165,17 +192,30 @@ static void plan_threads(const struct planning *p)
     tasks_finish(&tasks);
 }
 
+static void plan_irqbalance(const struct planning *p)
+{
+    struct task_list tasks;
+    struct cpuset banned;
+    struct error err;
+    tasks_read(&p->files, &tasks);
+    const struct task *task = tasks_named(&tasks, "irqbalance");
+    auto_free char *text = task ? must_format("irqbalance:%d", task->pid) : NULL;
+    tasks_finish(&tasks);
+    if (!text)
+        return;
+    if (irqbalance_read(p->machine, (int)strtol(strchr(text, ':') + 1, NULL, 10), &banned, &err) < 0)
+        text_printf(&p->plan->notes, "%s: cannot be told to keep off the CPUs: %s; stop it, or boot with isolcpus\n",
+                    text, err.text);
+    else
+        plan_target(p, text);
+}
+
 void tune_plan(const struct tune_machine *machine, struct store *journal, const struct cpuset *cpus,
                enum tune_level level, struct tune_plan *ret_plan)
 {
-    struct cpuset_text buffer;
     *ret_plan = (struct tune_plan){0};
-    struct planning p = {.machine = machine,
-                         .files = {machine->root},
-                         .journal = journal,
-                         .cpus = cpus,
-                         .without = must_format("without %s", cpuset_format(cpus, &buffer)),
-                         .plan = ret_plan};
+    struct planning p = {
+        .machine = machine, .files = {machine->root}, .journal = journal, .cpus = cpus, .plan = ret_plan};
     files_set(&p.files, &p.online, "/sys/devices/system/cpu/online");
     for (size_t i = 0; i < ARRAY_SIZE(KNOBS) && !cpuset_is_empty(cpus); i++) {
         p.knob = &KNOBS[i];
@@ -187,10 +227,11 @@ void tune_plan(const struct tune_machine *machine, struct store *journal, const 
             files_each(&p.files, plan_irq, &p, "/proc/irq/");
         else if (p.knob->scope == EACH_KERNEL_THREAD)
             plan_threads(&p);
+        else if (p.knob->scope == IRQBALANCE)
+            plan_irqbalance(&p);
         else
             plan_cpus(&p);
     }
-    free(p.without);
 }
 
 void tune_plan_finish(struct tune_plan *plan)
@@ -202,6 +243,7 @@ void tune_plan_finish(struct tune_plan *plan)
         free(plan->change[i].then);
     }
     free(plan->change);
+    text_finish(&plan->notes);
     *plan = (struct tune_plan){0};
 }
 

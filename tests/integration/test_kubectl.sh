@@ -124,6 +124,7 @@ objects() {
     fi
     check "$version: describe shows events" prints "Started +.*VirtualMachineInstance started" describe vmi one
     check "$version: placements" prints "^one +Running" get placements
+    check "$version: host changes" prints "No resources found" get hostchanges
 }
 
 changes() {

@@ -678,6 +678,22 @@ static void a_slow_reader_stops_the_guest(void)
     CHECK_INT(tunnels_count(api->tunnels), 0);
 }
 
+static void host_changes_are_shown(void)
+{
+    const json_t *list = ask("GET", "/apis/rtvmd.io/v1alpha1/hostchanges", "");
+    CHECK_TEXT(json_text_at(list, "kind", ""), "HostChangeList");
+    CHECK_INT(json_array_size(json_at(list, "items")), 1);
+    const json_t *one = ask("GET", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-1", "");
+    CHECK_TEXT(json_text_at(one, "status.state", ""), "Applied");
+    ask("GET", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-2", "");
+    CHECK_INT(status, 404);
+    ask("DELETE", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-1", "");
+    CHECK_INT(status, 405);
+    ask_with("GET", "/apis/rtvmd.io/v1alpha1/hostchanges", "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n",
+             "");
+    CHECK(strstr(text_cstr(&heard), "[\"statistics-1\",\"default/x\",\"1\",\"10\",\"10\",\"Applied\""));
+}
+
 static void placements_are_proven(void)
 {
     const json_t *a = ask("GET", "/apis/rtvmd.io/v1alpha1/namespaces/default/placements/x/verify?repair=true", "");
@@ -723,6 +739,7 @@ int main(void)
     RUN(screens_come_open);
     RUN(what_a_leaving_client_said_is_delivered);
     RUN(a_slow_reader_stops_the_guest);
+    RUN(host_changes_are_shown);
     RUN(placements_are_proven);
     close(device_listener);
     api_free(api);

@@ -1,5 +1,6 @@
 /* Host tuning on a small made-up machine of four CPUs: what is planned, that it is undone, in any order and after a
  * crash at any step. */
+#include "runtime/tune/irqbalance.h"
 #include "runtime/tune/tune.c"
 
 #include <sys/wait.h>
@@ -31,6 +32,12 @@ static const struct {
      "7 (kswapd0) S 2 0 0 0 -1 2228224 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 0 "
      "0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"},
     {"/proc/7/task/7/status", "Name:\tkswapd0\nCpus_allowed_list:\t0-3\n"},
+    {"/proc/50/task/50/stat",
+     "50 (irqbalance) S 1 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 "
+     "0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"},
+    {"/proc/50/task/50/status", "Name:\tirqbalance\nCpus_allowed_list:\t0-3\n"},
+    {"/run/irqbalance/banned", "00000004\n"}, /* as it is */
+    {"/run/irqbalance/told", "2-2\n"},        /* and will be after its next round */
 };
 
 /* Made hundreds of times: nothing here need survive a power cut. */
@@ -72,8 +79,30 @@ static int write_fake(const struct tune_machine *machine, const char *path, cons
     return 0;
 }
 
-static const struct tune_machine MACHINE = {
-    .root = tree.root, .write_file = write_fake, .move_thread = move_fake, .step = count_step};
+static bool is_mute; /* irqbalance has no socket */
+static char *found(const char *path);
+
+static int ask_fake(const struct tune_machine *machine, int pid, const char *line, struct text *ret_answer,
+                    struct error *err)
+{
+    static const char SET[] = "settings cpus ";
+    (void)machine;
+    if (pid != 50 || is_mute)
+        return fail(err, ERROR_NOT_FOUND, "no socket");
+    auto_free char *banned = found("/run/irqbalance/banned");
+    auto_free char *told = text_starts_with(line, SET) ? must_format("%s\n", line + strlen(SET)) : must_strdup("");
+    if (told[0])
+        put("/run/irqbalance/told", told);
+    else if (strcmp(line, "setup") == 0)
+        text_printf(ret_answer, "SLEEP 10 IRQ 4 LOAD 0 DIFF 0 CLASS 0 BANNED %s", banned);
+    return 0;
+}
+
+static const struct tune_machine MACHINE = {.root = tree.root,
+                                            .write_file = write_fake,
+                                            .move_thread = move_fake,
+                                            .ask_irqbalance = ask_fake,
+                                            .step = count_step};
 
 static void put(const char *path, const char *text)
 {
@@ -199,6 +228,7 @@ static void what_is_in_the_way_is_planned(void)
         {"affinity:7:kswapd0", "0-3", "0,2-3"},
         {"mask:/sys/devices/virtual/workqueue/cpumask", "0-3", "0,2-3"},
         {"mask:/proc/irq/default_smp_affinity", "0-3", "0,2-3"},
+        {"irqbalance:50", "2", "1-2"},
         {"list:/proc/irq/9/smp_affinity_list", "0-3", "0,2-3"},
         {"list:/proc/irq/10/smp_affinity_list", "1", "0,2-3"},
         {"list:/proc/irq/2000/smp_affinity_list", "1-2", "2"},
@@ -237,13 +267,13 @@ static void changes_are_made_and_undone(void)
 {
     begin();
     struct store *store = open_store();
-    apply(store, "ns/a", "1", TUNE_FULL, 12, 0);
+    apply(store, "ns/a", "1", TUNE_FULL, 13, 0);
     CHECK(tune_has(store, "ns/a"));
-    CHECK_INT(journal_count(store), 12);
+    CHECK_INT(journal_count(store), 13);
     check_file("/proc/sys/kernel/sched_rt_runtime_us", "-1");
     check_file("/proc/irq/10/smp_affinity_list", "0,2-3");
     check_file("/sys/devices/virtual/workqueue/cpumask", "d");
-    apply(store, "ns/a", "1", TUNE_FULL, 12, 0); /* once more: as if for the first time */
+    apply(store, "ns/a", "1", TUNE_FULL, 13, 0); /* once more: as if for the first time */
     undo(store, "ns/a", 0);
     check_as_found();
     CHECK_INT(journal_count(store), 0);
@@ -257,7 +287,7 @@ static void owners_come_and_go_in_any_order(void)
     for (int first = 0; first < 2; first++) {
         begin();
         struct store *store = open_store();
-        apply(store, "ns/a", "1", TUNE_FULL, 12, 0);
+        apply(store, "ns/a", "1", TUNE_FULL, 13, 0);
         apply(store, "ns/b", "2", TUNE_FULL, 6, 0);
         check_file("/sys/devices/virtual/workqueue/cpumask", "9");
         check_file("/proc/irq/2000/smp_affinity_list", "0,3");
@@ -277,7 +307,7 @@ static void what_others_changed_is_left_alone(void)
 {
     begin();
     struct store *store = open_store();
-    apply(store, "ns/a", "1", TUNE_FULL, 12, 0);
+    apply(store, "ns/a", "1", TUNE_FULL, 13, 0);
     put("/proc/irq/9/smp_affinity_list", "3\n");
     put("/proc/sys/kernel/sched_rt_runtime_us", "980000\n");
     undo(store, "ns/a", 2);
@@ -295,8 +325,8 @@ static void what_the_kernel_refuses_is_not_journaled(void)
     struct store *store = open_store();
     refused = "/proc/irq/9/smp_affinity_list";
     stubborn = "/proc/irq/10/smp_affinity_list";
-    apply(store, "", "1", TUNE_SAFE, 7, 2);
-    CHECK_INT(journal_count(store), 7);
+    apply(store, "", "1", TUNE_SAFE, 8, 2);
+    CHECK_INT(journal_count(store), 8);
     undo(store, "", 0);
     check_as_found();
     refused = stubborn = "";
@@ -308,7 +338,7 @@ static void what_cannot_be_undone_now_stays_in_the_journal(void)
 {
     begin();
     struct store *store = open_store();
-    apply(store, "ns/a", "1", TUNE_SAFE, 9, 0);
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
     refused = "/proc/irq/9/smp_affinity_list";
     undo(store, "ns/a", 1);
     CHECK_INT(journal_count(store), 1);
@@ -323,13 +353,86 @@ static void what_is_gone_needs_no_undoing(void)
 {
     begin();
     struct store *store = open_store();
-    apply(store, "ns/a", "1", TUNE_SAFE, 9, 0);
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
     auto_free char *path = must_format("%s/proc/irq/9/smp_affinity_list", tree.root);
     CHECK(unlink(path) == 0);
     put("/proc/7/task/7/status", "Name:\tbash\nCpus_allowed_list:\t0-3\n"); /* the number was used again */
     undo(store, "ns/a", 0);
     CHECK_INT(journal_count(store), 0);
     check_file("/proc/7/task/7/status", "Name:\tbash");
+    store_close(store);
+    finish();
+}
+
+static void irqbalance_is_told_and_told_back(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
+    check_file("/run/irqbalance/told", "1-2");
+    apply(store, "ns/b", "3", TUNE_SAFE, 5, 0); /* before its next round */
+    check_file("/run/irqbalance/told", "1-3");
+    undo(store, "ns/a", 0);
+    check_file("/run/irqbalance/told", "2-3");
+    put("/run/irqbalance/banned", "0000000e\n"); /* the round comes late: still ours to take back */
+    undo(store, "ns/b", 0);
+    check_file("/run/irqbalance/told", "2-2");
+    CHECK_INT(journal_count(store), 0);
+    put("/run/irqbalance/banned", "00000000,00000000\n");
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
+    undo(store, "ns/a", 0);
+    check_file("/run/irqbalance/told", "NULL");
+    is_mute = true;
+    apply(store, "ns/a", "1", TUNE_SAFE, 9, 1);
+    undo(store, "ns/a", 0);
+    is_mute = false;
+    store_close(store);
+    finish();
+}
+
+static void a_list_longer_than_its_buffer_is_refused(void)
+{
+    struct cpuset many = {0};
+    struct error err;
+    for (unsigned cpu = 1; cpu < 1000; cpu += 2)
+        cpuset_add(&many, cpu);
+    CHECK(irqbalance_write(&MACHINE, 50, &many, &err) < 0 && err.kind == ERROR_TOO_LARGE);
+}
+
+static unsigned seen[TUNE_GONE + 1];
+
+static void count_state(const struct tune_entry *entry, void *arg)
+{
+    seen[entry->state]++;
+    if (strcmp(entry->knob, arg) == 0) {
+        auto_json *object = tune_entry_to_json(entry);
+        CHECK_TEXT(json_text_at(object, "spec.owner.name", NULL), "a");
+        CHECK_TEXT(json_text_at(object, "status.before", NULL), entry->change->old_value);
+        CHECK(text_starts_with(json_text_at(object, "metadata.name", ""), arg));
+    }
+    CHECK(strcmp(entry->knob, "other") != 0);
+}
+
+static void the_journal_is_shown_beside_the_machine(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_FULL, 13, 0);
+    char knob[] = "interrupts";
+    memset(seen, 0, sizeof seen);
+    tune_each(&MACHINE, store, count_state, knob);
+    CHECK_INT(seen[TUNE_APPLIED], 12);
+    CHECK_INT(seen[TUNE_PENDING], 1);
+    put("/run/irqbalance/banned", "00000006\n");
+    put("/proc/irq/9/smp_affinity_list", "3\n");
+    put("/proc/irq/10/smp_affinity_list", "1\n");
+    put("/proc/7/task/7/status", "Name:\tbash\nCpus_allowed_list:\t0-3\n");
+    memset(seen, 0, sizeof seen);
+    tune_each(&MACHINE, store, count_state, knob);
+    CHECK_INT(seen[TUNE_APPLIED], 10);
+    CHECK_INT(seen[TUNE_OVERRIDDEN], 1);
+    CHECK_INT(seen[TUNE_NOT_APPLIED], 1);
+    CHECK_INT(seen[TUNE_GONE], 1);
     store_close(store);
     finish();
 }
@@ -344,11 +447,11 @@ static void a_reboot_forgets(void)
 {
     begin();
     struct store *store = open_store();
-    apply(store, "ns/a", "1", TUNE_SAFE, 9, 0);
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
     struct tune_result result;
     struct error err;
     CHECK(tune_recover(&MACHINE, store, everybody, NULL, &result, &err) == 0);
-    CHECK_INT(journal_count(store), 9); /* it lives: nothing is undone */
+    CHECK_INT(journal_count(store), 10); /* it lives: nothing is undone */
     CHECK_INT(result.done, 0);
     put("/proc/sys/kernel/random/boot_id", "boot-2\n");
     put("/proc/sys/vm/stat_interval", "10\n"); /* as sysctl.d says now: not ours to change */
@@ -412,6 +515,9 @@ int main(void)
     RUN(what_the_kernel_refuses_is_not_journaled);
     RUN(what_cannot_be_undone_now_stays_in_the_journal);
     RUN(what_is_gone_needs_no_undoing);
+    RUN(irqbalance_is_told_and_told_back);
+    RUN(a_list_longer_than_its_buffer_is_refused);
+    RUN(the_journal_is_shown_beside_the_machine);
     RUN(a_reboot_forgets);
     RUN(a_crash_at_any_step_leaves_no_trace);
     return test_end();

@@ -1,0 +1,83 @@
+/* irqbalance 1.9.2, irqbalance-ui.1 and by trying: a stream socket named after the process; root's credentials come
+ * with the line. "setup" answers "SLEEP 10 BANNED 00000002", a mask. "settings cpus LIST" answers nothing; NULL instead
+ * of a list means as configured. Before 1.8 the set was a mask: a list of ranges only ("1-1") is none, so that an old
+ * one takes nothing rather than something else. */
+#include "runtime/tune/irqbalance.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "hostprobe/files.h"
+
+static int send_line(int fd, const char *line)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec part = {.iov_base = (char *)line, .iov_len = strlen(line)};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    *head = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS, .cmsg_len = CMSG_LEN(sizeof(struct ucred))};
+    const struct ucred who = {.pid = getpid(), .uid = getuid(), .gid = getgid()};
+    memcpy(CMSG_DATA(head), &who, sizeof who);
+    return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)part.iov_len ? 0 : -1;
+}
+
+int irqbalance_ask(const struct tune_machine *machine, int pid, const char *line, struct text *ret_answer,
+                   struct error *err)
+{
+    (void)machine;
+    enum { ANSWER_MAX = 1 << 20 };
+    /* It is idle between its rounds, which take milliseconds. */
+    const struct timeval patience = {.tv_sec = 1};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    auto_free char *path = must_format("/run/irqbalance/irqbalance%d.sock", pid);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 || send_line(fd, line) < 0)
+        return fail_errno(err, "%s", path);
+    char chunk[4096];
+    ssize_t n;
+    while ((n = recv(fd, chunk, sizeof chunk, 0)) > 0 && ret_answer->length < ANSWER_MAX)
+        text_append_n(ret_answer, chunk, (size_t)n);
+    return n < 0 ? fail_errno(err, "%s", path) : 0;
+}
+
+int irqbalance_read(const struct tune_machine *machine, int pid, struct cpuset *ret_banned, struct error *err)
+{
+    static const char BANNED[] = "BANNED ";
+    auto_text answer = {0};
+    if (machine->ask_irqbalance(machine, pid, "setup", &answer, err) < 0)
+        return -1;
+    const char *at = strstr(text_cstr(&answer), BANNED);
+    if (!at || !files_parse_mask(at + strlen(BANNED), ret_banned))
+        return fail(err, ERROR_INVALID, "irqbalance %d answers \"%.100s\"", pid, text_cstr(&answer));
+    return 0;
+}
+
+int irqbalance_write(const struct tune_machine *machine, int pid, const struct cpuset *banned, struct error *err)
+{
+    enum { LINE_BYTES = 499 }; /* its buffer */
+    auto_text line = {0};
+    auto_text answer = {0};
+    for (int first = cpuset_next(banned, 0); first >= 0;) {
+        int last = first;
+        while (cpuset_has(banned, (unsigned)last + 1))
+            last++;
+        text_printf(&line, "%s%d-%d", line.length ? "," : "settings cpus ", first, last);
+        first = cpuset_next(banned, (unsigned)last + 1);
+    }
+    if (line.length > LINE_BYTES)
+        return fail(err, ERROR_TOO_LARGE, "irqbalance %d: the list of CPUs is longer than %d bytes", pid, LINE_BYTES);
+    if (!line.length)
+        text_append(&line, "settings cpus NULL");
+    return machine->ask_irqbalance(machine, pid, text_cstr(&line), &answer, err);
+}

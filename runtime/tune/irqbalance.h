@@ -1,0 +1,11 @@
+/* What the irqbalance daemon is asked over its socket. Private to tuning. */
+#pragma once
+
+#include "runtime/tune/tune.h"
+
+/* One line to the live process, and what it answers ("" is an answer). */
+int irqbalance_ask(const struct tune_machine *machine, int pid, const char *line, struct text *ret_answer,
+                   struct error *err);
+/* The CPUs it keeps off. It takes a new set with its next round, up to ten seconds after it was written. */
+int irqbalance_read(const struct tune_machine *machine, int pid, struct cpuset *ret_banned, struct error *err);
+int irqbalance_write(const struct tune_machine *machine, int pid, const struct cpuset *banned, struct error *err);
