@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/access.h"
+#include "api/backup.h"
 #include "api/collect.h"
 #include "api/discovery.h"
 #include "api/openapi.h"
@@ -48,6 +49,7 @@ static const struct route {
     {HTTP_GET, "/apis/*/*", discovery_resources, false},
     {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/version", discovery_kubevirt, false},
     {HTTP_GET, "/apis/" SUBRESOURCE_GROUP "/*/healthz", healthy, false},
+    {HTTP_GET, BACKUP_PATH, backup_get, false},
     {HTTP_GET | HTTP_POST, TOKENS_PATH, tokens_collection, false},
     {HTTP_DELETE, TOKENS_PATH "/*", tokens_one, false},
     {HTTP_PUT, "/apis/" SUBRESOURCE_GROUP "/*/namespaces/*/expand-vm-spec", subresource_expand, false},

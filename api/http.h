@@ -75,6 +75,10 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 /* Answers with a heap string, which is freed when it is sent. */
 void http_reply_take(struct http_request *request, int status, const char *content_type, char *text);
 
+/* Answers with what is in a file: never as a whole in memory. Takes the descriptor; the file may be unlinked already.
+ */
+void http_reply_file(struct http_request *request, int status, const char *content_type, int fd);
+
 /* A reply written in pieces (chunked). on_closed is called once, from the event loop and never from inside a call made
  * here, when the client is gone or was cut off because it does not read (LIMIT_HTTP_STREAM_BYTES waiting); the stream
  * is freed after it. NULL, with no call to come, when the client is gone already. */

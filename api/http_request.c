@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "api/http_internal.h"
 
@@ -261,6 +262,24 @@ void http_reply_take(struct http_request *request, int status, const char *conte
 {
     struct evbuffer *body = buffer_new();
     evbuffer_add_reference(body, text, strlen(text), free_sent, text);
+    reply_buffer(request, status, content_type, body);
+}
+
+void http_reply_file(struct http_request *request, int status, const char *content_type, int fd)
+{
+    struct evbuffer *body = buffer_new();
+    /* Mapped, not sendfile(2): a TLS filter must be able to read it. */
+    struct evbuffer_file_segment *file =
+        evbuffer_file_segment_new(fd, 0, -1, EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_SENDFILE);
+    if (!file)
+        close(fd);
+    bool whole = file && evbuffer_add_file_segment(body, file, 0, -1) == 0;
+    if (file)
+        evbuffer_file_segment_free(file);
+    if (!whole) {
+        status = 500;
+        evbuffer_drain(body, evbuffer_get_length(body));
+    }
     reply_buffer(request, status, content_type, body);
 }
 

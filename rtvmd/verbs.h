@@ -29,6 +29,8 @@ int verb_host(int argc, char **argv);
 int verb_serve(int argc, char **argv);
 int verb_render(int argc, char **argv);
 int verb_kubeconfig(int argc, char **argv);
+int verb_backup(int argc, char **argv);
+int verb_restore(int argc, char **argv);
 int verb_token(int argc, char **argv);
 int verb_version(int argc, char **argv);
 int verb_plan(int argc, char **argv);

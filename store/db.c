@@ -65,6 +65,8 @@ int db_column_json(sqlite3_stmt *statement, int column, const char *what, json_t
     const char *text = db_column(statement, column);
     *ret_value = json_from_text(text, (size_t)sqlite3_column_bytes(statement, column), err);
     if (!*ret_value)
+        err->kind = ERROR_INTERNAL; /* nobody's request is bad */
+    if (!*ret_value)
         return error_prefix(err, "store: %s is damaged, restore a backup with `rtvmd restore`", what);
     return 0;
 }
@@ -109,23 +111,23 @@ int db_each(struct store *store, const char *sql, const char *text_argument,
 }
 
 /* The lock file outlives its owner on purpose: removing it would let two later processes lock two different files. */
-static int lock(struct store *store, struct error *err)
+int db_lock(const char *dir, int *ret_fd, struct error *err)
 {
-    auto_free char *path = must_format("%s/rtvmd.lock", store->dir);
-    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (store->lock_fd < 0)
+    auto_free char *path = must_format("%s/rtvmd.lock", dir);
+    *ret_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*ret_fd < 0)
         return fail_errno(err, "%s", path);
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0) {
-        if (ftruncate(store->lock_fd, 0) == 0)
-            dprintf(store->lock_fd, "%ld\n", (long)getpid());
+    if (flock(*ret_fd, LOCK_EX | LOCK_NB) == 0) {
+        if (ftruncate(*ret_fd, 0) == 0)
+            dprintf(*ret_fd, "%ld\n", (long)getpid());
         return 0;
     }
     if (errno != EWOULDBLOCK)
         return fail_errno(err, "%s: lock", path);
     char owner[32] = "";
-    ssize_t n = read(store->lock_fd, owner, sizeof owner - 1);
+    ssize_t n = read(*ret_fd, owner, sizeof owner - 1);
     owner[n > 0 ? strcspn(owner, "\n") : 0] = '\0';
-    return fail(err, ERROR_CONFLICT, "%s is in use by process %s; stop it, or choose another --state-dir", store->dir,
+    return fail(err, ERROR_CONFLICT, "%s is in use by process %s; stop it, or choose another --state-dir", dir,
                 owner[0] ? owner : "of another rtvmd");
 }
 
@@ -200,8 +202,8 @@ struct store *store_open(const char *dir, struct loop *loop, struct error *err)
         store->loop = loop;
         store->timer = loop_timer(loop, commit_round, store);
     }
-    if (lock(store, err) || connect_database(store, err) || db_migrate(store, err) || prepare(store, err) ||
-        load(store, err)) {
+    if (db_lock(dir, &store->lock_fd, err) || connect_database(store, err) || db_migrate(store, err) ||
+        prepare(store, err) || load(store, err)) {
         store_close(store);
         return NULL;
     }
@@ -233,34 +235,7 @@ void store_close(struct store *store)
     free(store);
 }
 
-/* SQLite's own backup: a consistent copy page by page, into a neighbor that takes the name when it is complete. */
-int store_backup(struct store *store, const char *file, struct error *err)
+const char *store_dir(const struct store *store)
 {
-    if (store_flush(store, err))
-        return -1;
-    auto_free char *part = must_format("%s.part", file);
-    unlink(part);
-    int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fail_errno(err, "%s", part);
-    close(fd);
-    sqlite3 *copy = NULL;
-    int r = sqlite3_open_v2(part, &copy, SQLITE_OPEN_READWRITE, NULL);
-    sqlite3_backup *backup = r == SQLITE_OK ? sqlite3_backup_init(copy, "main", store->db, "main") : NULL;
-    if (backup) {
-        sqlite3_backup_step(backup, -1);
-        r = sqlite3_backup_finish(backup);
-    }
-    /* The copy is a single file: without WAL nothing of it is elsewhere. */
-    if (r == SQLITE_OK)
-        r = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-    if (r != SQLITE_OK)
-        fail(err, ERROR_INTERNAL, "backup to %s: %s", file, copy ? sqlite3_errmsg(copy) : sqlite3_errstr(r));
-    sqlite3_close(copy);
-    if (r == SQLITE_OK && rename(part, file) == 0)
-        return 0;
-    if (r == SQLITE_OK)
-        fail_errno(err, "backup to %s", file);
-    unlink(part);
-    return -1;
+    return store->dir;
 }

@@ -47,20 +47,34 @@ static int run_step(struct store *store, size_t step, struct error *err)
     return -1;
 }
 
+int db_check_schema(int64_t version, int64_t application, const char *name, struct error *err)
+{
+    if (application != APPLICATION_ID)
+        return fail(err, ERROR_CONFLICT, "%s is a database of another program", name);
+    if (version > (int64_t)ARRAY_SIZE(STEPS))
+        return fail(err, ERROR_CONFLICT,
+                    "%s has schema %lld, this rtvmd knows %zu; run the newer rtvmd that wrote it, or restore a backup "
+                    "made before the upgrade",
+                    name, (long long)version, ARRAY_SIZE(STEPS));
+    return 0;
+}
+
+/* The way back from an upgrade: the older program reads this file. */
+static int keep_old(struct store *store, int64_t version, struct error *err)
+{
+    auto_free char *file = must_format("%s/rtvmd.db.schema-%lld", store->dir, (long long)version);
+    return db_copy(store->db, file, err) < 0 ? error_prefix(err, "before the schema is brought up to date") : 0;
+}
+
 int db_migrate(struct store *store, struct error *err)
 {
     int64_t version = 0, application = 0;
+    auto_free char *name = must_format("%s/rtvmd.db", store->dir);
     if (db_each(store, "PRAGMA user_version", NULL, read_number, &version, err) ||
-        db_each(store, "PRAGMA application_id", NULL, read_number, &application, err))
+        db_each(store, "PRAGMA application_id", NULL, read_number, &application, err) ||
+        (version != 0 && db_check_schema(version, application, name, err)) ||
+        (version != 0 && version < (int64_t)ARRAY_SIZE(STEPS) && keep_old(store, version, err)))
         return -1;
-    if (version != 0 && application != APPLICATION_ID)
-        return fail(err, ERROR_CONFLICT, "%s/rtvmd.db is a database of another program; choose another --state-dir",
-                    store->dir);
-    if (version > (int64_t)ARRAY_SIZE(STEPS))
-        return fail(err, ERROR_CONFLICT,
-                    "%s/rtvmd.db has schema %lld, this rtvmd knows %zu; run the newer rtvmd that wrote it, or restore "
-                    "a backup made before the upgrade",
-                    store->dir, (long long)version, ARRAY_SIZE(STEPS));
     for (size_t step = (size_t)version; step < ARRAY_SIZE(STEPS); step++)
         if (run_step(store, step, err))
             return -1;

@@ -75,8 +75,14 @@ int db_each(struct store *store, const char *sql, const char *text_argument,
 int db_fail(struct store *store, const char *what, struct error *err);
 const char *db_column(sqlite3_stmt *statement, int column); /* "" for NULL */
 int db_column_json(sqlite3_stmt *statement, int column, const char *what, json_t **ret_value, struct error *err);
-/* In db_migrate.c: brings the schema to the newest version. */
+/* Takes the lock of a folder; the descriptor is the caller's also when it fails. */
+int db_lock(const char *dir, int *ret_fd, struct error *err);
+/* In db_migrate.c: brings the schema to the newest version; an older file is kept beside it as rtvmd.db.schema-N. */
 int db_migrate(struct store *store, struct error *err);
+/* ERROR_CONFLICT for a database of another program, or of a newer rtvmd; name is what the message calls it. */
+int db_check_schema(int64_t version, int64_t application, const char *name, struct error *err);
+/* In backup.c: a consistent copy into a single private file that takes its name only when it is complete. */
+int db_copy(sqlite3 *from, const char *file, struct error *err);
 
 /* ---- commit.c */
 struct record {

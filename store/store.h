@@ -18,6 +18,7 @@ struct store;
  * write commits before it returns (after store_mark(): at the next store_flush()). */
 struct store *store_open(const char *dir, struct loop *loop, struct error *err);
 void store_close(struct store *store);
+const char *store_dir(const struct store *store);
 
 /* ---- objects: Kubernetes objects as JSON, keyed by kind ("VirtualMachine"), namespace ("" if cluster-scoped), name.
  * The store owns metadata.uid, resourceVersion, creationTimestamp and generation. Versions are one growing sequence
@@ -119,5 +120,19 @@ int store_run_drop(struct store *store, const char *name, struct error *err);
 int store_value_put(struct store *store, const char *key, const char *value, struct error *err); /* NULL removes */
 char *store_value_get(struct store *store, const char *key); /* the caller frees; NULL when there is none */
 
-/* An online copy of the whole store. */
+/* ---- copies (backup.c) */
+
+/* An online copy of the whole store: one private file (objects hold secrets), there only when it is complete. */
 int store_backup(struct store *store, const char *file, struct error *err);
+
+/* Puts a backup in the place of the store in DIR, in one step: a crash leaves the old one or the new one. Nobody may
+ * have it open (ERROR_CONFLICT). The file is checked first: ERROR_CONFLICT when a newer rtvmd or another program wrote
+ * it, ERROR_INVALID when it is damaged. An older schema is brought up to date. Two things are not taken from it:
+ * versions go on above both stores, so that every watch starts anew, and the journal of host changes stays this
+ * host's, as far as the old store can be read. */
+struct store_restored {
+    size_t objects;
+    bool journal_kept; /* true also when there was no store */
+    char *replaced;    /* where the old store is now; NULL: there was none. The caller frees. */
+};
+int store_restore(const char *dir, const char *file, struct store_restored *ret_restored, struct error *err);

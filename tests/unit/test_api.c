@@ -703,6 +703,35 @@ static void placements_are_proven(void)
     CHECK_INT(status, 404);
 }
 
+/* What is answered is a file that restores to the objects there are. */
+static void backs_up_over_the_api(void)
+{
+    ask("POST", MAPS, MAP("kept", ""));
+    CHECK_INT(status, 201);
+    ask("GET", BACKUP_PATH, "");
+    CHECK_INT(status, 200);
+    CHECK(strstr(answer_head, "application/vnd.sqlite3") != NULL);
+    const char *body = heard.data + strlen(answer_head) + 4;
+    size_t length = heard.length - strlen(answer_head) - 4;
+    auto_free char *file = must_format("%s/copy", folder);
+    auto_free char *other = must_format("%s/other", folder);
+    auto_free char *part = must_format("%s/rtvmd.db.backup", store_dir(store));
+    struct error err = {0};
+    struct store_restored restored = {0};
+    CHECK_INT(file_write_atomic(file, body, length, 0600, &err), 0);
+    CHECK_INT(store_restore(other, file, &restored, &err), 0);
+    CHECK_TEXT(err.text, "");
+    struct store *copy = store_open(other, NULL, &err);
+    CHECK(copy != NULL);
+    auto_json *object = store_get(copy, "ConfigMap", "default", "kept");
+    CHECK(object != NULL);
+    store_close(copy);
+    CHECK(access(part, F_OK) < 0);
+    ask("POST", BACKUP_PATH, "{}");
+    CHECK_INT(status, 405);
+    ask("DELETE", MAPS "/kept", "");
+}
+
 int main(void)
 {
     struct error err;
@@ -741,6 +770,7 @@ int main(void)
     RUN(a_slow_reader_stops_the_guest);
     RUN(host_changes_are_shown);
     RUN(placements_are_proven);
+    RUN(backs_up_over_the_api);
     close(device_listener);
     api_free(api);
     store_close(store);

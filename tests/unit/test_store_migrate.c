@@ -1,5 +1,7 @@
 #include "store/db_migrate.c"
 
+#include <unistd.h>
+
 #include "rtvmd/base/file.h"
 #include "tests/test.h"
 
@@ -23,6 +25,27 @@ static void make_old(const char *folder, size_t steps, int user_version)
     sqlite3_close(db);
 }
 
+/* Beside the new one, with the old schema and what was in it; none where nothing was changed. */
+static void keeps_the_old_file(const char *folder, size_t steps)
+{
+    auto_free char *file = must_format("%s/rtvmd.db.schema-%zu", folder, steps);
+    sqlite3 *db = NULL;
+    if (steps == ARRAY_SIZE(STEPS)) {
+        CHECK(access(file, F_OK) < 0);
+        return;
+    }
+    CHECK_INT(sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_stmt *statement = NULL;
+    CHECK_INT(sqlite3_prepare_v2(db, "SELECT name, (SELECT user_version FROM pragma_user_version) FROM object", -1,
+                                 &statement, NULL),
+              SQLITE_OK);
+    CHECK_INT(sqlite3_step(statement), SQLITE_ROW);
+    CHECK_TEXT(db_column(statement, 0), "s");
+    CHECK_INT(sqlite3_column_int64(statement, 1), steps);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+}
+
 static void brings_every_older_schema_up_to_date(void)
 {
     for (size_t steps = 1; steps <= ARRAY_SIZE(STEPS); steps++) {
@@ -36,6 +59,7 @@ static void brings_every_older_schema_up_to_date(void)
         CHECK(secret != NULL);
         CHECK_INT(store_value_put(store, "k", "v", &err), 0);
         store_close(store);
+        keeps_the_old_file(folder, steps);
         file_remove_tree(folder, &err);
     }
 }
