@@ -17,6 +17,7 @@ struct option {
     const char *const *choices; /* OPTION_CHOICE, NULL-terminated; the index is the enum value */
     const char *otherwise;      /* the default as it is written */
     bool by_user;               /* ... for root; another user's is below the home folder (paths.h) */
+    bool on_reload;             /* a change is taken over by SIGHUP; else it waits for a restart */
     const char *doc;            /* sentences */
 };
 
@@ -28,35 +29,35 @@ static const char *const LEVELS[] = {"error", "warn", "info", "debug", NULL};
 
 /* To add an option: one member in config.h, one row here. */
 static const struct option OPTIONS[] = {
-    {"stateDir", OPTION_PATH, AT(state_dir), NULL, "/var/lib/rtvmd", true,
+    {"stateDir", OPTION_PATH, AT(state_dir), NULL, "/var/lib/rtvmd", true, false,
      "Where objects, claims, images and disks are kept."},
-    {"runDir", OPTION_PATH, AT(run_dir), NULL, "/run/rtvmd", true,
+    {"runDir", OPTION_PATH, AT(run_dir), NULL, "/run/rtvmd", true, false,
      "Where the sockets of the daemon and of each virtual machine live."},
-    {"api.socket", OPTION_PATH, AT(socket), NULL, "/run/rtvmd/rtvmd.sock", true, "The unix socket of the API."},
-    {"api.socketGroup", OPTION_TEXT, AT(socket_group), NULL, "", false,
+    {"api.socket", OPTION_PATH, AT(socket), NULL, "/run/rtvmd/rtvmd.sock", true, false, "The unix socket of the API."},
+    {"api.socketGroup", OPTION_TEXT, AT(socket_group), NULL, "", false, true,
      "The group that may use the socket (mode 0660). Empty: the daemon's own."},
-    {"api.listen", OPTION_TEXT, AT(listen), NULL, "", false,
+    {"api.listen", OPTION_TEXT, AT(listen), NULL, "", false, false,
      "ADDRESS:PORT of a TCP listener, with TLS and authentication. Empty: no TCP."},
-    {"api.plainHTTP", OPTION_BOOL, AT(plain_http), NULL, "false", false,
+    {"api.plainHTTP", OPTION_BOOL, AT(plain_http), NULL, "false", false, false,
      "No TLS and no authentication on the TCP listener. Only loopback addresses are accepted then."},
-    {"api.tls.certificate", OPTION_PATH, AT(tls_certificate), NULL, "", false,
+    {"api.tls.certificate", OPTION_PATH, AT(tls_certificate), NULL, "", false, true,
      "Server certificate (PEM). Empty: made on first start by a CA of our own in stateDir."},
-    {"api.tls.key", OPTION_PATH, AT(tls_key), NULL, "", false, "Private key of the server certificate (PEM)."},
-    {"api.tls.clientCA", OPTION_PATH, AT(tls_client_ca), NULL, "", false,
+    {"api.tls.key", OPTION_PATH, AT(tls_key), NULL, "", false, true, "Private key of the server certificate (PEM)."},
+    {"api.tls.clientCA", OPTION_PATH, AT(tls_client_ca), NULL, "", false, true,
      "Certificates (PEM) that may sign client certificates. Empty: our own CA."},
-    {"libvirt.uri", OPTION_TEXT, AT(libvirt_uri), NULL, "qemu:///system", false,
+    {"libvirt.uri", OPTION_TEXT, AT(libvirt_uri), NULL, "qemu:///system", false, false,
      "The libvirt daemon to drive. test:///default runs nothing, for trying out."},
-    {"libvirt.emulation", OPTION_CHOICE, AT(emulation), EMULATION, "auto", false,
+    {"libvirt.emulation", OPTION_CHOICE, AT(emulation), EMULATION, "auto", false, false,
      "Whether virtual machines may run without KVM: auto only where KVM does not work, on always, off never."},
-    {"host.reservedCPUs", OPTION_CPUS, AT(reserved_cpus), NULL, "", false,
+    {"host.reservedCPUs", OPTION_CPUS, AT(reserved_cpus), NULL, "", false, false,
      "CPUs nobody but the host may use, as 0-1,8. Empty: what isolcpus leaves, else the first core."},
-    {"host.hugepages.allocate", OPTION_BOOL, AT(hugepages_allocate), NULL, "false", false,
+    {"host.hugepages.allocate", OPTION_BOOL, AT(hugepages_allocate), NULL, "false", false, false,
      "Whether huge pages may be added to a pool when a virtual machine needs them, and given back after."},
-    {"host.tuning", OPTION_CHOICE, AT(tuning), TUNING, "none", false,
+    {"host.tuning", OPTION_CHOICE, AT(tuning), TUNING, "none", false, false,
      "The most a virtual machine may ask for with the annotation rtvmd.io/host-tuning. Every change is undone."},
-    {"storage.hostDiskDirs", OPTION_FOLDERS, AT(host_disk_dirs), NULL, "[]", false,
+    {"storage.hostDiskDirs", OPTION_FOLDERS, AT(host_disk_dirs), NULL, "[]", false, true,
      "Folders hostDisk volumes may point into. Empty: hostDisk volumes are refused."},
-    {"log.level", OPTION_CHOICE, AT(log_level), LEVELS, "info", false, "error, warn, info or debug."},
+    {"log.level", OPTION_CHOICE, AT(log_level), LEVELS, "info", false, true, "error, warn, info or debug."},
 };
 
 static void *member(struct config *config, const struct option *option)
@@ -244,6 +245,80 @@ int config_read_file(struct config *config, const char *path, struct error *err)
     return config_apply(config, json_array_get(documents, 0), err) < 0 ? error_prefix(err, "%s", path) : 0;
 }
 
+/* ---- reloading */
+
+static void write_value(const struct config *config, const struct option *option, struct text *out)
+{
+    const void *value = (const char *)config + option->offset;
+    struct cpuset_text cpus;
+    switch (option->type) {
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        text_append(out, *(char *const *)value);
+        break;
+    case OPTION_BOOL:
+        text_append(out, *(const bool *)value ? "true" : "false");
+        break;
+    case OPTION_CHOICE:
+        text_append(out, option->choices == LEVELS ? *(char *const *)value : option->choices[*(const unsigned *)value]);
+        break;
+    case OPTION_CPUS:
+        text_append(out, cpuset_format(value, &cpus));
+        break;
+    case OPTION_FOLDERS:
+        text_append(out, "[");
+        for (char *const *folder = value; *folder; folder++)
+            text_printf(out, "%s%s", folder == (char *const *)value ? "" : ", ", *folder);
+        text_append(out, "]");
+        break;
+    }
+}
+
+static size_t value_bytes(const struct option *option)
+{
+    switch (option->type) {
+    case OPTION_BOOL:
+        return sizeof(bool);
+    case OPTION_CPUS:
+        return sizeof(struct cpuset);
+    case OPTION_FOLDERS:
+        return sizeof((struct config *)0)->host_disk_dirs;
+    case OPTION_CHOICE:
+        return option->choices == LEVELS ? sizeof(char *) : sizeof(unsigned);
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        break;
+    }
+    return sizeof(char *);
+}
+
+void config_compare(const struct config *running, const struct config *next, config_difference *tell, void *arg)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(OPTIONS); i++) {
+        auto_text before = {0};
+        auto_text after = {0};
+        write_value(running, &OPTIONS[i], &before);
+        write_value(next, &OPTIONS[i], &after);
+        if (!text_equal(text_cstr(&before), text_cstr(&after)))
+            tell(OPTIONS[i].key, text_cstr(&before), text_cstr(&after), OPTIONS[i].on_reload, arg);
+    }
+}
+
+void config_exchange_waiting(struct config *running, struct config *next)
+{
+    unsigned char kept[sizeof(struct config)];
+    for (size_t i = 0; i < ARRAY_SIZE(OPTIONS); i++) {
+        size_t bytes = value_bytes(&OPTIONS[i]);
+        if (OPTIONS[i].on_reload)
+            continue;
+        memcpy(kept, member(running, &OPTIONS[i]), bytes);
+        memcpy(member(running, &OPTIONS[i]), member(next, &OPTIONS[i]), bytes);
+        memcpy(member(next, &OPTIONS[i]), kept, bytes);
+    }
+}
+
+/* ---- telling */
+
 void config_write_sample(struct text *out)
 {
     text_append(out,
@@ -271,6 +346,8 @@ void config_write_manual(struct text *out)
         text_printf(out, ".It Cm %s\n%s\n", option->key, option->doc);
         if (*option->otherwise)
             text_printf(out, "Default: %s.\n", option->otherwise);
+        if (option->on_reload)
+            text_append(out, "Read again on reload.\n");
     }
     text_append(out, ".El\n");
 }

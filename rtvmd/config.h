@@ -41,6 +41,12 @@ int config_set(struct config *config, const char *key, const char *value, struct
 /* YAML file. A missing file is ERROR_NOT_FOUND. */
 int config_read_file(struct config *config, const char *path, struct error *err);
 
+/* Reloading: what differs, option by option; values as they are written in a file. */
+typedef void config_difference(const char *key, const char *before, const char *after, bool on_reload, void *arg);
+void config_compare(const struct config *running, const struct config *next, config_difference *tell, void *arg);
+/* Exchanges the values of all other options: then next is what runs from now on. */
+void config_exchange_waiting(struct config *running, struct config *next);
+
 /* The sample file: every option, commented out, at its default, documented. The OPTIONS section of rtvmd.yaml(5). */
 void config_write_sample(struct text *out);
 void config_write_manual(struct text *out);

@@ -28,8 +28,18 @@
 
 static const char DEFAULT_CONFIG[] = "/etc/rtvmd/rtvmd.yaml";
 
+struct arguments {
+    const char *config_file;
+    const char *state_dir, *run_dir, *socket, *listen, *libvirt, *emulation, *reserved_cpus, *log_level;
+    bool plain_http;
+};
+
 struct daemon {
-    struct config config;
+    const struct arguments *given;
+    struct config *config;
+    size_t retired_count;
+    struct config **retired; /* put out of use by a reload; work in hand may still look at them */
+    bool owns_socket;        /* not one a service manager opened, with the mode and group it was told */
     struct loop *loop;
     struct store *store;
     struct host *host;
@@ -46,12 +56,6 @@ struct daemon {
 };
 
 /* ---- configuration */
-
-struct arguments {
-    const char *config_file;
-    const char *state_dir, *run_dir, *socket, *listen, *libvirt, *emulation, *reserved_cpus, *log_level;
-    bool plain_http;
-};
 
 static int configure(struct config *config, const struct arguments *given, struct error *err)
 {
@@ -76,7 +80,6 @@ static int configure(struct config *config, const struct arguments *given, struc
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (rows[i].value && config_set(config, rows[i].key, rows[i].value, err) < 0)
             return -1;
-    log_set_level((enum log_level)log_level_from_text(config->log_level));
     return 0;
 }
 
@@ -96,15 +99,13 @@ static void settle_private_folders(struct arguments *given, char **ret_run, char
 
 /* ---- listeners */
 
-static int let_group_in(const struct config *config, struct error *err)
+static int let_group_in(const char *socket, const char *name, struct error *err)
 {
-    if (config->socket_group[0] == '\0')
-        return 0;
-    const struct group *group = getgrnam(config->socket_group);
-    if (!group)
+    const struct group *group = name[0] ? getgrnam(name) : NULL;
+    if (name[0] && !group)
         return fail(err, ERROR_INVALID, "api.socketGroup: there is no group \"%s\"; make it (groupadd) or leave it out",
-                    config->socket_group);
-    return chown(config->socket, (uid_t)-1, group->gr_gid) == 0 ? 0 : fail_errno(err, "socket %s", config->socket);
+                    name);
+    return chown(socket, (uid_t)-1, group ? group->gr_gid : getegid()) == 0 ? 0 : fail_errno(err, "socket %s", socket);
 }
 
 static bool is_loopback(const char *address)
@@ -148,10 +149,10 @@ static int load_certificates(const struct config *config, struct pki_server *ret
     return 0;
 }
 
-static int read_certificates(struct daemon *d, struct error *err)
+static int read_certificates(struct daemon *d, const struct config *config, struct error *err)
 {
     struct pki_server pki = {0};
-    int result = load_certificates(&d->config, &pki, err);
+    int result = load_certificates(config, &pki, err);
     if (result == 0 && d->tls) {
         result = tls_replace(d->tls, pki.chain, pki.key, pki.ca, err);
     } else if (result == 0) {
@@ -164,7 +165,7 @@ static int read_certificates(struct daemon *d, struct error *err)
 
 static int listen_tcp(struct daemon *d, struct error *err)
 {
-    const struct config *config = &d->config;
+    const struct config *config = d->config;
     unsigned port;
     if (config->listen[0] == '\0')
         return config->plain_http
@@ -175,7 +176,7 @@ static int listen_tcp(struct daemon *d, struct error *err)
                     "--listen %s --plain-http: without TLS only a loopback address may be listened on; leave out "
                     "--plain-http or choose 127.0.0.1:PORT",
                     config->listen);
-    if (!config->plain_http && read_certificates(d, err) < 0)
+    if (!config->plain_http && read_certificates(d, config, err) < 0)
         return -1;
     if (http_listen_tcp(api_http(d->api), config->listen, config->plain_http ? NULL : tls_wrap, d->tls, &port, err) < 0)
         return -1;
@@ -188,10 +189,11 @@ static int listen_all(struct daemon *d, struct error *err)
 {
     int passed = service_listen_fd(NULL);
     int local = passed >= 0 ? http_listen_fd(api_http(d->api), passed, err)
-                            : http_listen_unix(api_http(d->api), d->config.socket, 0660, err);
-    if (local < 0 || (passed < 0 && let_group_in(&d->config, err) < 0))
+                            : http_listen_unix(api_http(d->api), d->config->socket, 0660, err);
+    d->owns_socket = passed < 0;
+    if (local < 0 || (d->owns_socket && let_group_in(d->config->socket, d->config->socket_group, err) < 0))
         return -1;
-    log_info("listening socket=%s", d->config.socket);
+    log_info("listening socket=%s", d->config->socket);
     return listen_tcp(d, err);
 }
 
@@ -204,18 +206,64 @@ static void end(void *arg)
     loop_stop(d->loop);
 }
 
-/* SIGHUP: certificates may have been renewed. */
+/* ---- reloading (SIGHUP) */
+
+static void tell_difference(const char *key, const char *before, const char *after, bool on_reload, void *arg)
+{
+    ++*(size_t *)arg;
+    if (on_reload)
+        log_info("reloaded %s: \"%s\" -> \"%s\"", key, before, after);
+    else
+        log_warn("%s: \"%s\" -> \"%s\" waits for a restart", key, before, after);
+}
+
+/* Everything that can fail; what was done by then is undone. */
+static int renew(struct daemon *d, const struct config *next, struct error *err)
+{
+    struct error ignored;
+    bool other_group = d->owns_socket && !text_equal(d->config->socket_group, next->socket_group);
+    if (other_group && let_group_in(d->config->socket, next->socket_group, err) < 0)
+        return -1;
+    if (!d->tls || read_certificates(d, next, err) == 0)
+        return 0;
+    if (other_group)
+        let_group_in(d->config->socket, d->config->socket_group, &ignored);
+    return -1;
+}
+
+static void take_over(struct daemon *d, struct config *next)
+{
+    config_exchange_waiting(d->config, next);
+    d->retired = must_realloc(d->retired, d->retired_count + 1, sizeof(struct config *));
+    d->retired[d->retired_count++] = d->config;
+    d->config = next;
+    log_set_level((enum log_level)log_level_from_text(next->log_level));
+    runtime_set_host_disk_dirs(d->runtime, (const char *const *)next->host_disk_dirs);
+}
+
+static void drop_config(struct config *config)
+{
+    config_finish(config);
+    free(config);
+}
+
 static void reload(void *arg)
 {
     struct daemon *d = arg;
+    struct config *next = must_calloc(1, sizeof *next);
     struct error err;
-    if (!d->tls)
-        return;
+    size_t differences = 0;
     service_notify("RELOADING=1");
-    if (read_certificates(d, &err) < 0)
-        log_error("certificates not renewed: %s", err.text);
+    if (configure(next, d->given, &err) < 0 || renew(d, next, &err) < 0) {
+        log_error("nothing reloaded, the configuration stays as it was: %s", err.text);
+    } else {
+        config_compare(d->config, next, tell_difference, &differences);
+        log_info("configuration read anew changes=%zu%s", differences, d->tls ? ", certificates too" : "");
+    }
+    if (differences > 0)
+        take_over(d, next);
     else
-        log_info("certificates read anew");
+        drop_config(next);
     service_notify("READY=1");
 }
 
@@ -242,7 +290,7 @@ static void begin_to_act(struct daemon *d)
 {
     runtime_set_host(d->runtime, d->host);
     runtime_start(d->runtime);
-    log_info("rtvmd %s ready state=%s libvirt=%s", RTVMD_VERSION, d->config.state_dir, d->config.libvirt_uri);
+    log_info("rtvmd %s ready state=%s libvirt=%s", RTVMD_VERSION, d->config->state_dir, d->config->libvirt_uri);
     service_notify("READY=1");
 }
 
@@ -270,7 +318,7 @@ static int try_host_meanwhile(struct daemon *d, struct error *err)
 
 static struct runtime *make_runtime(const struct daemon *d)
 {
-    const struct config *config = &d->config;
+    const struct config *config = d->config;
     const struct runtime_config wanted = {
         .state_dir = config->state_dir,
         .run_dir = config->run_dir,
@@ -297,9 +345,10 @@ static int make_folder(const char *path, struct error *err)
 
 static int begin(struct daemon *d, struct error *err)
 {
-    const struct config *config = &d->config;
+    const struct config *config = d->config;
     if (isolate_early(err) < 0 || make_folder(config->state_dir, err) < 0 || make_folder(config->run_dir, err) < 0)
         return -1;
+    log_set_level((enum log_level)log_level_from_text(config->log_level));
     raise_descriptor_limit();
     setenv("HOME", config->state_dir, 0); /* libvirt's client wants one, and services have none */
     d->loop = loop_new();
@@ -335,7 +384,10 @@ static void finish(struct daemon *d)
         store_close(d->store);
     loop_free(d->loop);
     free(d->host);
-    config_finish(&d->config);
+    drop_config(d->config);
+    for (size_t i = 0; i < d->retired_count; i++)
+        drop_config(d->retired[i]);
+    free(d->retired);
 }
 
 int verb_serve(int argc, char **argv)
@@ -360,12 +412,12 @@ int verb_serve(int argc, char **argv)
         return verb_fail("serve", &err);
     if (done)
         return 0;
-    struct daemon d = {.tried_fd = -1};
+    struct daemon d = {.tried_fd = -1, .given = &given, .config = must_calloc(1, sizeof *d.config)};
     auto_free char *run = NULL;
     auto_free char *socket = NULL;
     settle_private_folders(&given, &run, &socket);
     int code = 0;
-    if (configure(&d.config, &given, &err) < 0 || begin(&d, &err) < 0) {
+    if (configure(d.config, &given, &err) < 0 || begin(&d, &err) < 0) {
         code = verb_fail("serve", &err);
     } else {
         loop_run(d.loop);

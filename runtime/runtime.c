@@ -151,6 +151,11 @@ static void queue_stored(struct runtime *runtime, const char *kind)
     }
 }
 
+void runtime_set_host_disk_dirs(struct runtime *runtime, const char *const *dirs)
+{
+    runtime->config.host_disk_dirs = dirs;
+}
+
 void runtime_start(struct runtime *runtime)
 {
     runtime->is_started = true;

@@ -31,6 +31,9 @@ struct runtime *runtime_new(const struct runtime_config *config, struct loop *lo
 /* What host_try() found meanwhile: takes longer than a start may. Before runtime_start; until then objects are stored
  * and nothing is begun. */
 void runtime_set_host(struct runtime *runtime, const struct host *host);
+/* Where hostDisk volumes may point from now on. Borrowed, and so are all earlier ones, until runtime_free: work in hand
+ * looks at them. */
+void runtime_set_host_disk_dirs(struct runtime *runtime, const char *const *dirs);
 /* Connects (in the background) and begins to reconcile. */
 void runtime_start(struct runtime *runtime);
 /* Stops reconciling, waits for work in hand. Running VMs are left alone. */

@@ -96,10 +96,55 @@ static void the_sample_is_the_defaults(void)
     CHECK(!config.plain_http && config.host_disk_dirs[0] == NULL);
 }
 
+struct told {
+    struct text taken;
+    struct text waiting;
+};
+
+static void tell(const char *key, const char *before, const char *after, bool on_reload, void *arg)
+{
+    struct told *told = arg;
+    text_printf(on_reload ? &told->taken : &told->waiting, "%s=%s>%s;", key, before, after);
+}
+
+static void a_reload_tells_what_is_taken_over_and_what_waits(void)
+{
+    auto_config running;
+    auto_config next;
+    struct told told = {0};
+    struct error err = {0};
+    config_init(&running);
+    config_init(&next);
+    CHECK_INT(apply(&running, "storage: {hostDiskDirs: [/a]}\nhost: {tuning: safe, reservedCPUs: 0-1}\n", &err), 0);
+    CHECK_INT(apply(&next,
+                    "log: {level: debug}\nstorage: {hostDiskDirs: [/a, /b]}\nstateDir: /x\nhost: {reservedCPUs: 0}\n"
+                    "api: {plainHTTP: true, socketGroup: g}\n",
+                    &err),
+              0);
+    config_compare(&running, &next, tell, &told);
+    CHECK_TEXT(text_cstr(&told.taken), "api.socketGroup=>g;storage.hostDiskDirs=[/a]>[/a, /b];log.level=info>debug;");
+    CHECK_TEXT(text_cstr(&told.waiting), "stateDir=/var/lib/rtvmd>/x;api.plainHTTP=false>true;host.reservedCPUs=0-1>0;"
+                                         "host.tuning=safe>none;");
+    config_exchange_waiting(&running, &next);
+    CHECK_TEXT(next.state_dir, "/var/lib/rtvmd");
+    CHECK_INT(next.tuning, CONFIG_TUNING_SAFE);
+    CHECK_INT(cpuset_count(&next.reserved_cpus), 2);
+    CHECK(!next.plain_http);
+    CHECK_TEXT(next.log_level, "debug");
+    CHECK_TEXT(next.host_disk_dirs[1], "/b");
+    text_clear(&told.taken); /* what waits goes on waiting: the next reload says it again */
+    text_clear(&told.waiting);
+    config_compare(&next, &running, tell, &told);
+    CHECK(strstr(text_cstr(&told.waiting), "stateDir=/var/lib/rtvmd>/x;") != NULL);
+    text_finish(&told.taken);
+    text_finish(&told.waiting);
+}
+
 int main(void)
 {
     RUN(reads_every_kind_of_option);
     RUN(names_what_is_wrong);
     RUN(the_sample_is_the_defaults);
+    RUN(a_reload_tells_what_is_taken_over_and_what_waits);
     return test_end();
 }
