@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-RTVMD = os.path.join(os.environ.get("BUILD", "build"), "rtvmd")
+RTVMD = os.environ.get("RTVMD_BINARY") or os.path.join(os.environ.get("BUILD", "build"), "rtvmd")
 MAPS = "/api/v1/namespaces/default/configmaps"
 WATCHERS, WRITERS, OBJECTS = 200, 100, 4
 number = failures = 0

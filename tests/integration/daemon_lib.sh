@@ -5,7 +5,7 @@ vms=/apis/kubevirt.io/v1/namespaces/default/virtualmachines
 
 # rtvmd VERB…: the client, talking to our daemon
 rtvmd() {
-    RTVMD_SOCKET=$folder/api.sock "$BUILD/rtvmd" "$@"
+    RTVMD_SOCKET=$folder/api.sock "$RTVMD_BINARY" "$@"
 }
 
 # api METHOD PATH [BODY]: the answer's body; fails on status 400 and above
@@ -22,7 +22,7 @@ daemon_answers() {
 # DAEMON_ARGUMENTS: further ones. The pid is in a file: results are made in subshells.
 daemon_start() {
     # shellcheck disable=SC2086  # words
-    "$BUILD/rtvmd" serve --state-dir "$folder/state" --run-dir "$folder/run" --socket "$folder/api.sock" \
+    "$RTVMD_BINARY" serve --state-dir "$folder/state" --run-dir "$folder/run" --socket "$folder/api.sock" \
         --libvirt "$LAB_URI" ${DAEMON_ARGUMENTS:-} >>"$folder/daemon.log" 2>&1 </dev/null 9>&- &
     echo $! >"$folder/daemon.pid"
     wait_for 20 daemon_answers || { tail -n 20 "$folder/daemon.log"; return 1; }

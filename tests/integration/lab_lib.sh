@@ -2,7 +2,9 @@
 # the machine: /tmp/rtvmd-lab.lock is held (descriptor 9) until the test ends.
 # shellcheck shell=sh
 BUILD=${BUILD:-build}
-export BUILD
+# RTVMD_BINARY: another build of the program to test, say the static one.
+RTVMD_BINARY=${RTVMD_BINARY:-$BUILD/rtvmd}
+export BUILD RTVMD_BINARY
 number=0
 
 ok() {

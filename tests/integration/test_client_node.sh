@@ -11,7 +11,7 @@ command -v node >/dev/null || skip_all "@kubernetes/client-node" "there is no no
 [ -f "$package/dist/index.js" ] || skip_all "@kubernetes/client-node" "the package is not there: set CLIENT_NODE"
 
 folder=$(mktemp -d /tmp/rtvmd-node-XXXXXX)
-"$BUILD/rtvmd" serve --state-dir "$folder/state" --libvirt test:///default --listen 127.0.0.1:0 --plain-http \
+"$RTVMD_BINARY" serve --state-dir "$folder/state" --libvirt test:///default --listen 127.0.0.1:0 --plain-http \
     2>"$folder/log" &
 daemon=$!
 trap 'kill "$daemon"; rm -rf "$folder"' EXIT

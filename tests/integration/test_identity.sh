@@ -2,7 +2,7 @@
 # Who may do what over TCP: a kubeconfig with a client certificate, bearer tokens, roles, strangers. Real kubectl and
 # curl against a daemon on libvirt's test driver; no root needed.
 set -u
-rtvmd=${BUILD:-build}/rtvmd
+rtvmd=${RTVMD_BINARY:-${BUILD:-build}/rtvmd}
 scratch=$(mktemp -d) || exit 1
 n=0
 failed=0
@@ -58,6 +58,8 @@ token=$("$rtvmd" token create --user ci --role view 2>/dev/null)
 result $? "a token has the role it was made with"
 [ "$(with "$token" "$url/rtvmd/v1/tokens")" = 403 ]
 result $? "tokens are not for viewers"
+[ "$(with "$token" "$url/rtvmd/v1/backup")" = 403 ]
+result $? "nor are backups"
 ! grep -q "${token#*.}" "$scratch/log" && ! grep -aq "${token#*.}" "$scratch/state"/*.db*
 result $? "the token is neither in the log nor in the store"
 "$rtvmd" token revoke "${token%%.*}" >/dev/null && [ "$(with "$token" "$vms")" = 401 ]

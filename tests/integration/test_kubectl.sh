@@ -12,7 +12,7 @@ programs=${KUBECTL:-$(command -v kubectl)}
 folder=$(mktemp -d /tmp/rtvmd-kubectl-XXXXXX)
 daemon=""
 trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$folder"' EXIT
-"$BUILD/rtvmd" serve --state-dir "$folder/state" --libvirt test:///default --listen 127.0.0.1:0 --plain-http \
+"$RTVMD_BINARY" serve --state-dir "$folder/state" --libvirt test:///default --listen 127.0.0.1:0 --plain-http \
     2>"$folder/log" &
 daemon=$!
 tries=0

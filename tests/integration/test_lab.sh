@@ -81,10 +81,10 @@ rendered_probe() {
     disk=$folder/state/vms/default_latency-probe/run/probe
     mkdir -p "${disk%/*}" "$folder/run/default_latency-probe"
     rm -f "$folder/run/default_latency-probe/"*
-    "$BUILD/rtvmd" host -o json | jq '.kvm.works = "yes"' >"$folder/host.json" || return 1
+    "$RTVMD_BINARY" host -o json | jq '.kvm.works = "yes"' >"$folder/host.json" || return 1
     sed 's/^\( *\)model: host-passthrough/&\n\1features: [{name: arch-capabilities, policy: disable}]/' \
         examples/latency-probe.yaml >"$folder/probe.yaml"
-    "$BUILD/rtvmd" render -f "$folder/probe.yaml" --host "$folder/host.json" --emulation "$1" \
+    "$RTVMD_BINARY" render -f "$folder/probe.yaml" --host "$folder/host.json" --emulation "$1" \
         --state-dir "$folder/state" --run-dir "$folder/run" 2>"$folder/render.log" >"$folder/probe.xml" ||
         { cat "$folder/render.log"; return 1; }
     cp "$BUILD/obj/runtime/latency/guest/probe.img" "$disk.base"

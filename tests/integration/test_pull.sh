@@ -1,7 +1,7 @@
 #!/bin/sh
 # Pulling with the real skopeo from a registry of our own on the loopback interface: the few requests a pull makes.
 set -u
-rtvmd=$(cd "${BUILD:-build}" && pwd)/rtvmd
+rtvmd=$(realpath "${RTVMD_BINARY:-${BUILD:-build}/rtvmd}")
 work=$(mktemp -d)
 registry=
 trap '[ -z "$registry" ] || kill "$registry" 2>/dev/null; rm -rf "$work"' EXIT

@@ -50,7 +50,7 @@ is_proven() {
     rtvmd verify user
 }
 console_talks() {
-    (sleep 10) | timeout 20 "$BUILD/rtvmd" console user --socket "$folder/api.sock" | grep -q 'rtvmd latency probe'
+    (sleep 10) | timeout 20 "$RTVMD_BINARY" console user --socket "$folder/api.sock" | grep -q 'rtvmd latency probe'
 }
 # The first words of the VNC protocol come through the web socket.
 screen_talks() {
