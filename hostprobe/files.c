@@ -67,6 +67,7 @@ const char *const FILES_LIST[] = {
     "/**/cgroup.controllers",
     "/**/cgroup.type",
     "/**/cpuset.cpus.isolated",
+    "/sys/fs/cgroup/machine.slice/cpuset.cpus.exclusive",
     "/**/cpuset.cpus.effective",
     "/**/cpuset.mems.effective",
     "/**/cpuset.cpus",
@@ -106,6 +107,9 @@ const char *const FILES_LIST[] = {
     /* isolation and noise */
     "/sys/fs/cgroup/",
     "/sys/fs/cgroup/*/cpuset.cpus.partition",
+    "/sys/fs/cgroup/machine.slice/",
+    "/sys/fs/cgroup/machine.slice/*/libvirt/",
+    "/sys/fs/cgroup/machine.slice/*/libvirt/*/cpuset.cpus.partition",
     "/sys/devices/system/cpu/smt/active",
     "/sys/devices/virtual/workqueue/cpumask",
     "/sys/devices/virtual/workqueue/writeback/cpumask",

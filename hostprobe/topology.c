@@ -175,9 +175,16 @@ static void read_isolation(const struct files *files, struct host *host)
     struct cpuset set;
     if (files_set(files, &set, CPU_FOLDER "isolated") || boot_option_set(files, "isolcpus=", &set))
         host->isolated = set;
-    /* Run-time partitions; on recent kernels the file above has them too. */
+    /* Run-time partitions; on recent kernels the file above has them too. Those of running VMs come and go with them
+     * and say nothing about where the next one may run. */
     if (files_set(files, &set, "/sys/fs/cgroup/cpuset.cpus.isolated"))
         host->isolated = cpuset_or(&host->isolated, &set);
+    struct cpuset booted = {0};
+    boot_option_set(files, "isolcpus=", &booted);
+    if (files_set(files, &set, "/sys/fs/cgroup/machine.slice/cpuset.cpus.exclusive")) {
+        set = cpuset_minus(&set, &booted);
+        host->isolated = cpuset_minus(&host->isolated, &set);
+    }
     /* Prints "(null)" when unset: not a list. */
     if (files_set(files, &set, CPU_FOLDER "nohz_full") || boot_option_set(files, "nohz_full=", &set))
         host->nohz_full = set;

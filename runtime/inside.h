@@ -173,6 +173,8 @@ void host_read_start(struct runtime *runtime);
 /* ---- tuning.c */
 /* Before the start of a domain whose job is filled. An error: the journal could not be written. */
 int tuning_begin(struct runtime *runtime, const struct work *work, const json_t *vmi, struct error *err);
+/* Once it runs: a scheduler partition for each vCPU. */
+void tuning_isolate(struct runtime *runtime, const struct work *work, const json_t *vmi);
 void tuning_end(struct runtime *runtime, const char *owner);
 /* After the first look: what a daemon that was killed left behind. */
 void tuning_recover(struct runtime *runtime);

@@ -290,9 +290,12 @@ static void take_success(struct runtime *runtime, struct machine *machine, const
         record_warnings(runtime, vmi, work);
         event_record(runtime, vmi, "Normal", "Created", "VirtualMachineInstance defined.");
         event_record(runtime, vmi, "Normal", "Started", "VirtualMachineInstance started.");
+        tuning_isolate(runtime, work, vmi);
         take_proof(runtime, machine, vmi, work);
         break;
     case WORK_TAKE_UP:
+        if (!work->threads_only)
+            tuning_isolate(runtime, work, vmi); /* a crash may have come before it */
         take_proof(runtime, machine, vmi, work);
         break;
     case WORK_SIGNAL:

@@ -1,3 +1,6 @@
+#include <stdlib.h>
+#include <string.h>
+
 #include "rtvmd/base/log.h"
 #include "runtime/inside.h"
 #include "runtime/tune/tune.h"
@@ -33,6 +36,40 @@ int tuning_begin(struct runtime *runtime, const struct work *work, const json_t 
                      result.done, result.left);
     log_notes(&result, work->key);
     return r;
+}
+
+/* What the kernel keeps free since it was booted needs nothing. */
+static size_t cpus_to_isolate(const struct work *work, struct cpuset *ret_cpus)
+{
+    const struct placement *placement = work->placement;
+    const struct host *host = &work->host->host;
+    for (unsigned v = 0; v < placement->vcpu_count; v++) {
+        int cpu = placement->vcpu_cpu[v];
+        if (cpu < 0 || !cpuset_has(&placement->exclusive, (unsigned)cpu))
+            continue;
+        struct cpuset parked = cpuset_and(&host->cpu[cpu].siblings, &placement->parked);
+        struct cpuset own = cpuset_of((unsigned)cpu);
+        own = cpuset_or(&own, &parked);
+        ret_cpus[v] = cpuset_minus(&own, &host->isolated);
+    }
+    return placement->vcpu_count;
+}
+
+void tuning_isolate(struct runtime *runtime, const struct work *work, const json_t *vmi)
+{
+    struct tune_result result = {0};
+    struct error err;
+    if (!tune_has(runtime->store, work->key) || work->domain.pid <= 0)
+        return;
+    auto_free struct cpuset *cpus = must_calloc(LIMIT_VM_VCPUS, sizeof *cpus);
+    size_t count = cpus_to_isolate(work, cpus);
+    int r = tune_isolate(&TUNE_LIVE, runtime->store, work->key, work->domain.pid, cpus, count, &result, &err);
+    const char *why = r < 0 ? err.text : text_cstr(&result.notes);
+    if (r < 0 || (result.left && work->kind == WORK_START))
+        event_record(runtime, vmi, "Warning", "NotIsolated", "%.*s", (int)strcspn(why, "\n"), why);
+    else if (result.done)
+        event_record(runtime, vmi, "Normal", "Isolated", "its vCPUs are isolated partitions: %u changes", result.done);
+    log_notes(&result, work->key);
 }
 
 void tuning_end(struct runtime *runtime, const char *owner)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/tune/check.h"
+#include "runtime/tune/irqbalance.h"
 
 static enum verdict look_running(const struct patient *p, struct text *found, const char *name)
 {
@@ -20,7 +21,7 @@ static enum verdict look_running(const struct patient *p, struct text *found, co
     return VERDICT_BAD;
 }
 
-/* irqbalance keeps off isolcpus and nohz_full CPUs that were set at boot, not off partitions made later. */
+/* irqbalance keeps off isolcpus and nohz_full CPUs that were set at boot, off partitions made later only when told. */
 static enum verdict look_irqbalance(const struct patient *p, struct text *found)
 {
     enum verdict verdict = look_running(p, found, "irqbalance");
@@ -32,13 +33,17 @@ static enum verdict look_irqbalance(const struct patient *p, struct text *found)
         banned = set;
     if (files_set(&p->files, &set, "/sys/devices/system/cpu/nohz_full"))
         banned = cpuset_or(&banned, &set);
+    bool by_boot = cpuset_is_subset(&p->rt, &banned);
+    struct error err;
+    if (p->live && irqbalance_read(&TUNE_LIVE, tasks_named(&p->tasks, "irqbalance")->pid, &set, &err) == 0)
+        banned = cpuset_or(&banned, &set);
     if (!cpuset_is_subset(&p->rt, &banned)) {
         text_append(found, ", and may place interrupts on ");
         struct cpuset open = cpuset_minus(&p->rt, &banned);
         text_cpus(found, &open);
         return VERDICT_BAD;
     }
-    text_append(found, ", kept off by the boot options");
+    text_append(found, by_boot ? ", kept off by the boot options" : ", told to keep off");
     return VERDICT_OK;
 }
 
@@ -122,7 +127,8 @@ static enum verdict look_entropy(const struct patient *p, struct text *found)
 static const struct check CHECKS[] = {
     {"irqbalance", DOCTOR_WARNING, look_irqbalance, "not running, or kept off the real-time CPUs",
      "irqbalance moves interrupts every ten seconds, back onto CPUs that were isolated at run time.",
-     "irqbalance(1), IRQBALANCE_BANNED_CPULIST", "systemctl stop irqbalance, or ban CPUs {rt} by its socket",
+     "irqbalance(1), IRQBALANCE_BANNED_CPULIST",
+     "rtvmd tune apply --cpus {rt}, which tells it to keep off; or systemctl stop irqbalance",
      "IRQBALANCE_BANNED_CPULIST={rt} in /etc/default/irqbalance", "interrupts stay on few CPUs"},
     {"tuned", DOCTOR_INFO, look_tuned, "not running, or a real-time profile",
      "tuned sets many of these values to its profile's when it starts.", "tuned-profiles(7)",

@@ -4,15 +4,22 @@
 
 #include "runtime/tune/check.h"
 
+/* Those of running VMs are not the host's (hostprobe/topology.c), and yet isolated. */
 static enum verdict look_isolated(const struct patient *p, struct text *found)
 {
     struct cpuset isolated = cpuset_and(&p->host->isolated, &p->host->online);
-    if (cpuset_is_empty(&isolated)) {
-        text_append(found, "none");
-        return VERDICT_BAD;
+    struct cpuset partitions = {0};
+    if (files_set(&p->files, &partitions, "/sys/fs/cgroup/cpuset.cpus.isolated"))
+        partitions = cpuset_minus(&partitions, &isolated);
+    if (!cpuset_is_empty(&isolated))
+        text_cpus(found, &isolated);
+    else
+        text_append(found, cpuset_is_empty(&partitions) ? "none" : "none for good");
+    if (!cpuset_is_empty(&partitions)) {
+        text_append(found, "; while their VMs run ");
+        text_cpus(found, &partitions);
     }
-    text_cpus(found, &isolated);
-    return VERDICT_OK;
+    return cpuset_is_empty(&isolated) && cpuset_is_empty(&partitions) ? VERDICT_BAD : VERDICT_OK;
 }
 
 static enum verdict look_covered(const struct patient *p, struct text *found, const struct cpuset *by)
@@ -153,10 +160,12 @@ static enum verdict look_memory_of_cpus(const struct patient *p, struct text *fo
     return VERDICT_BAD;
 }
 
-/* "isolated", "root", "member", or "isolated invalid (reason)". */
+/* "isolated", "root", "member", or "isolated invalid (reason)"; at the top, and of vCPUs. */
 struct partitions {
     const struct patient *patient;
     struct text *found;
+    const char *folder;
+    unsigned valid;
     bool invalid;
 };
 
@@ -164,19 +173,33 @@ static void look_at_partition(const char *name, void *arg)
 {
     struct partitions *all = arg;
     char line[256];
-    if (files_line(&all->patient->files, line, sizeof line, "/sys/fs/cgroup/%s/cpuset.cpus.partition", name) &&
-        strstr(line, "invalid")) {
+    if (!files_line(&all->patient->files, line, sizeof line, "%s%s/cpuset.cpus.partition", all->folder, name))
+        return;
+    if (strstr(line, "invalid")) {
         text_printf(all->found, "%s%s is %s", all->found->length ? "; " : "", name, line);
         all->invalid = true;
+    } else if (strcmp(line, "member") != 0) {
+        all->valid++;
     }
+}
+
+static void look_at_machine(const char *name, void *arg)
+{
+    struct partitions *all = arg;
+    auto_free char *folder = must_format("/sys/fs/cgroup/machine.slice/%s/libvirt/", name);
+    all->folder = folder;
+    files_each(&all->patient->files, look_at_partition, all, "%s", folder);
 }
 
 static enum verdict look_partitions(const struct patient *p, struct text *found)
 {
-    struct partitions all = {.patient = p, .found = found};
+    struct partitions all = {.patient = p, .found = found, .folder = "/sys/fs/cgroup/"};
     if (!files_each(&p->files, look_at_partition, &all, "/sys/fs/cgroup/"))
         return look_absent(p, found, "/sys/fs/cgroup/");
-    if (!all.invalid)
+    files_each(&p->files, look_at_machine, &all, "/sys/fs/cgroup/machine.slice/");
+    if (!all.invalid && all.valid)
+        text_printf(found, "none of %u", all.valid);
+    else if (!all.invalid)
         text_append(found, "none");
     return all.invalid ? VERDICT_BAD : VERDICT_OK;
 }
@@ -189,9 +212,10 @@ static enum verdict look_smt(const struct patient *p, struct text *found)
 static const struct check CHECKS[] = {
     {"isolated-cpus", DOCTOR_CRITICAL, look_isolated, "some CPUs",
      "Without isolated CPUs any task of the system may be put on a vCPU's CPU.",
-     "Documentation/admin-guide/kernel-parameters.txt, isolcpus=", "make a cpuset partition of type isolated of {rt}",
+     "Documentation/admin-guide/kernel-parameters.txt, isolcpus=",
+     "annotate the VM with rtvmd.io/host-tuning: safe, which isolates its CPUs while it runs (Linux 6.7 or newer, cgroup v2)",
      "boot with isolcpus=managed_irq,domain,{rt} nohz_full={rt} rcu_nocbs={rt}",
-     "the system keeps only CPUs {hk} for itself"},
+     "what is left for the system: {hk}"},
     {"nohz-full", DOCTOR_WARNING, look_nohz_full, "all real-time CPUs",
      "On a nohz_full CPU that runs one thread the timer tick stops.", "Documentation/timers/no_hz.rst", "",
      "boot with nohz_full={rt}", "every system call on these CPUs is a little slower"},

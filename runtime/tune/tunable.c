@@ -191,8 +191,9 @@ bool tunable_is_ours(const struct tunable *target, const char *present, const ch
     if (strcmp(present, before) == 0)
         return true;
     if (target->kind == TUNABLE_VALUE) {
+        /* A comment of the kernel's may follow the word: "isolated invalid (…)". */
         for (size_t i = 0; i < count; i++)
-            if (strcmp(present, wish[i]) == 0)
+            if (text_starts_with(present, wish[i]) && strchr(" ", present[strlen(wish[i])]))
                 return true;
         return false;
     }

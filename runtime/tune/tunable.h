@@ -38,5 +38,23 @@ char *tunable_value(const struct tunable *target, const char *before, const char
 bool tunable_is_ours(const struct tunable *target, const char *present, const char *before, const char *const *wish,
                      size_t count, const struct cpuset *online);
 
+/* ---- planning: tune_plan.c, and tune_isolate.c for what is there only while the VM runs */
+struct tune_wish {
+    const char *knob;
+    const char *why;
+    const char *owner;                   /* who may have the same wish already; may be NULL */
+    const char *value;                   /* of words */
+    const struct cpuset *cpus;           /* of CPU sets */
+    bool (*is_fine)(const char *before); /* good enough as it was; may be NULL */
+};
+/* One more change at the end of the plan, unless the target is not there is as wished without it, or is
+ * wished by the owner already. journal may be
+ * NULL. True: the target is there. */
+bool tune_plan_add(const struct tune_machine *machine, struct store *journal, const char *target,
+                   const struct tune_wish *wish, struct tune_plan *plan);
+/* Journals the plan for the owner beside what it has, then makes the changes. */
+int tune_carry_out(const struct tune_machine *machine, struct store *store, const char *owner,
+                   const struct tune_plan *plan, struct tune_result *result, struct error *err);
+extern const struct tune_wish TUNE_PARTITION;
 /* Which knob turned it, and why. */
 void tune_describe(const char *target, const char **ret_knob, const char **ret_why);

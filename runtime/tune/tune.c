@@ -115,7 +115,7 @@ static size_t gather(const struct acting *acting, const char *target, const stru
     size_t count = 0;
     for (size_t i = acting->entries.count; i-- > 0;) {
         const struct entry *e = &acting->entries.at[i];
-        if (e->id && e != but && strcmp(e->target, target) == 0)
+        if (e != but && e->id && strcmp(e->target, target) == 0)
             ret_wish[count++] = e->wish;
     }
     return count;
@@ -228,37 +228,44 @@ static int journal_plan(struct acting *acting, const struct tune_plan *plan, con
     return flush(acting, err);
 }
 
-static int make_changes(struct acting *acting, const char *owner, struct error *err)
+/* The newest entries, as many as were just journaled. */
+static int make_changes(struct acting *acting, size_t count, struct error *err)
 {
     store_mark(acting->store);
-    for (size_t i = acting->entries.count; i-- > 0;) {
+    for (size_t i = count; i-- > 0;) {
         struct entry *entry = &acting->entries.at[i];
         bool failed;
-        if (strcmp(entry->owner, owner) == 0 && !settle(acting, entry, false, &failed) &&
-            forget(acting, entry, err) < 0)
+        if (!settle(acting, entry, false, &failed) && forget(acting, entry, err) < 0)
             return -1;
     }
     return flush(acting, err);
 }
 
+int tune_carry_out(const struct tune_machine *machine, struct store *store, const char *owner,
+                   const struct tune_plan *plan, struct tune_result *result, struct error *err)
+{
+    struct acting acting;
+    acting_begin(&acting, machine, store, result);
+    note_all(&acting, text_cstr(&plan->notes));
+    int r = plan->count ? journal_plan(&acting, plan, owner, err) : 0;
+    if (r == 0 && plan->count) {
+        entries_read(&acting);
+        r = make_changes(&acting, plan->count, err);
+    }
+    entries_finish(&acting.entries);
+    return r;
+}
+
 int tune_apply(const struct tune_machine *machine, struct store *store, const char *owner, const struct cpuset *cpus,
                enum tune_level level, struct tune_result *ret_result, struct error *err)
 {
-    struct acting acting;
     struct tune_plan plan;
     if (tune_undo(machine, store, owner, ret_result, err) < 0 || level == TUNE_NONE)
         return level == TUNE_NONE ? 0 : -1;
     text_finish(&ret_result->notes);
     *ret_result = (struct tune_result){0};
     tune_plan(machine, store, cpus, level, &plan);
-    acting_begin(&acting, machine, store, ret_result);
-    note_all(&acting, text_cstr(&plan.notes));
-    int r = journal_plan(&acting, &plan, owner, err);
-    if (r == 0) {
-        entries_read(&acting);
-        r = make_changes(&acting, owner, err);
-    }
-    entries_finish(&acting.entries);
+    int r = tune_carry_out(machine, store, owner, &plan, ret_result, err);
     tune_plan_finish(&plan);
     return r;
 }

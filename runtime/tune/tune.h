@@ -67,6 +67,11 @@ struct tune_result {
  * journaled any more and noted. An error: the journal could not be written, and nothing was changed. */
 int tune_apply(const struct tune_machine *machine, struct store *store, const char *owner, const struct cpuset *cpus,
                enum tune_level level, struct tune_result *ret_result, struct error *err);
+/* Once the VM runs as process pid: an isolated partition (cgroup v2) of its own for each vCPU i with CPUs of its own
+ * (cpus[i]), so that the scheduler balances nothing onto them; beside what the owner has already, and undone with it.
+ * Why it cannot be is in the notes. */
+int tune_isolate(const struct tune_machine *machine, struct store *store, const char *owner, int pid,
+                 const struct cpuset *cpus, size_t count, struct tune_result *ret_result, struct error *err);
 /* Newest first. What cannot be written now stays in the journal; what is gone or was changed by others does not. */
 int tune_undo(const struct tune_machine *machine, struct store *store, const char *owner,
               struct tune_result *ret_result, struct error *err);

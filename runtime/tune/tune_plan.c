@@ -78,8 +78,9 @@ static bool is_turned_by(const struct knob *knob, const char *target)
 
 void tune_describe(const char *target, const char **ret_knob, const char **ret_why)
 {
-    *ret_knob = "other";
-    *ret_why = "changed by another version of rtvmd";
+    bool is_partition = strstr(target, "/cpuset.cpus.");
+    *ret_knob = is_partition ? TUNE_PARTITION.knob : "other";
+    *ret_why = is_partition ? TUNE_PARTITION.why : "changed by another version of rtvmd";
     for (size_t i = 0; i < ARRAY_SIZE(KNOBS); i++)
         if (is_turned_by(&KNOBS[i], target)) {
             *ret_knob = KNOBS[i].id;
@@ -91,6 +92,9 @@ void tune_describe(const char *target, const char **ret_knob, const char **ret_w
 /* ---- what the journal says about a target */
 struct book {
     const char *target;
+    const char *owner;
+    const char *wanted;
+    bool is_owners; /* that very wish */
     char *before;
     size_t count;
     char **wish; /* oldest first */
@@ -103,9 +107,57 @@ static void look_up(const struct store_host_change *change, void *arg)
         return;
     if (!book->before)
         book->before = must_strdup(change->old_value);
+    book->is_owners |= text_equal(change->owner, book->owner) && strcmp(change->new_value, book->wanted) == 0;
     book->wish = must_realloc(book->wish, book->count + 2, sizeof *book->wish);
     memmove(book->wish + 1, book->wish, book->count++ * sizeof *book->wish);
     book->wish[0] = must_strdup(change->new_value);
+}
+
+static void append(struct tune_plan *plan, const struct tune_change *change)
+{
+    if (plan->count == plan->capacity) {
+        plan->capacity = plan->capacity ? plan->capacity * 2 : 64;
+        plan->change = must_realloc(plan->change, plan->capacity, sizeof *plan->change);
+    }
+    plan->change[plan->count++] = *change;
+}
+
+bool tune_plan_add(const struct tune_machine *machine, struct store *journal, const char *text,
+                   const struct tune_wish *wish, struct tune_plan *plan)
+{
+    const struct files files = {machine->root};
+    struct tunable target;
+    struct error err;
+    struct cpuset online = {0};
+    auto_free char *present = tunable_parse(text, &target) ? tunable_read(machine, &target, &err) : NULL;
+    if (!present)
+        return false; /* this kernel has no such thing */
+    files_set(&files, &online, "/sys/devices/system/cpu/online");
+    char *wanted = wish->value ? must_strdup(wish->value) : tunable_wish(&target, wish->cpus);
+    struct book book = {.target = text, .owner = wish->owner, .wanted = wanted};
+    if (journal)
+        store_journal_each(journal, look_up, &book);
+    if (!book.before)
+        book.before = must_strdup(present);
+    book.wish = must_realloc(book.wish, book.count + 1, sizeof *book.wish);
+    book.wish[book.count++] = wanted;
+    auto_free char *alone = tunable_value(&target, book.before, (const char *const *)&wanted, 1, &online);
+    bool is_fine = wish->is_fine && wish->is_fine(book.before);
+    if (strcmp(alone, book.before) != 0 && !is_fine && !book.is_owners && alone[0])
+        append(plan,
+               &(struct tune_change){
+                   .target = must_strdup(text),
+                   .before = must_strdup(book.before),
+                   .wanted = must_strdup(wanted),
+                   .then = tunable_value(&target, book.before, (const char *const *)book.wish, book.count, &online),
+                   .knob = wish->knob,
+                   .why = wish->why,
+               });
+    for (size_t i = 0; i < book.count; i++)
+        free(book.wish[i]);
+    free(book.wish);
+    free(book.before);
+    return true;
 }
 
 struct planning {
@@ -113,47 +165,18 @@ struct planning {
     struct files files;
     struct store *journal;
     const struct cpuset *cpus;
-    struct cpuset online;
     const struct knob *knob;
     struct tune_plan *plan;
 };
 
 static void plan_target(const struct planning *p, const char *text)
 {
-    struct tunable target;
-    struct error err;
-    auto_free char *present = tunable_parse(text, &target) ? tunable_read(p->machine, &target, &err) : NULL;
-    if (!present)
-        return; /* this kernel has no such thing */
-    struct book book = {.target = text};
-    if (p->journal)
-        store_journal_each(p->journal, look_up, &book);
-    if (!book.before)
-        book.before = must_strdup(present);
-    char *wish = p->knob->value ? must_strdup(p->knob->value) : tunable_wish(&target, p->cpus);
-    book.wish = must_realloc(book.wish, book.count + 1, sizeof *book.wish);
-    book.wish[book.count++] = wish;
-    auto_free char *alone = tunable_value(&target, book.before, (const char *const *)&wish, 1, &p->online);
-    bool is_fine = p->knob->is_fine && p->knob->is_fine(book.before);
-    if (strcmp(alone, book.before) != 0 && !is_fine && alone[0]) {
-        struct tune_plan *plan = p->plan;
-        if (plan->count == plan->capacity) {
-            plan->capacity = plan->capacity ? plan->capacity * 2 : 64;
-            plan->change = must_realloc(plan->change, plan->capacity, sizeof *plan->change);
-        }
-        plan->change[plan->count++] = (struct tune_change){
-            .target = must_strdup(text),
-            .before = must_strdup(book.before),
-            .wanted = must_strdup(wish),
-            .then = tunable_value(&target, book.before, (const char *const *)book.wish, book.count, &p->online),
-            .knob = p->knob->id,
-            .why = p->knob->why,
-        };
-    }
-    for (size_t i = 0; i < book.count; i++)
-        free(book.wish[i]);
-    free(book.wish);
-    free(book.before);
+    const struct tune_wish wish = {.knob = p->knob->id,
+                                   .why = p->knob->why,
+                                   .value = p->knob->value,
+                                   .cpus = p->cpus,
+                                   .is_fine = p->knob->is_fine};
+    tune_plan_add(p->machine, p->journal, text, &wish, p->plan);
 }
 
 static void plan_number(const struct planning *p, int number)
@@ -216,7 +239,6 @@ void tune_plan(const struct tune_machine *machine, struct store *journal, const 
     *ret_plan = (struct tune_plan){0};
     struct planning p = {
         .machine = machine, .files = {machine->root}, .journal = journal, .cpus = cpus, .plan = ret_plan};
-    files_set(&p.files, &p.online, "/sys/devices/system/cpu/online");
     for (size_t i = 0; i < ARRAY_SIZE(KNOBS) && !cpuset_is_empty(cpus); i++) {
         p.knob = &KNOBS[i];
         if (p.knob->level > level)

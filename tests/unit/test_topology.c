@@ -161,6 +161,19 @@ static void isolation_from_the_command_line(void)
     CHECK_TEXT(text_of(&housekeeping), "3");
 }
 
+static void partitions_of_running_vms_are_none_of_the_host(void)
+{
+    begin();
+    for (unsigned cpu = 0; cpu < 4; cpu++)
+        put_cpu(cpu, "0", "0", NULL);
+    tree_put(&tree, "/proc/cmdline", "ro isolcpus=3\n");
+    tree_put(&tree, "/sys/devices/system/cpu/isolated", "1-3\n"); /* as recent kernels say it */
+    tree_put(&tree, "/sys/fs/cgroup/cpuset.cpus.isolated", "1-2\n");
+    tree_put(&tree, "/sys/fs/cgroup/machine.slice/cpuset.cpus.exclusive", "2-3\n");
+    probe();
+    CHECK_TEXT(text_of(&host.isolated), "1,3");
+}
+
 static void housekeeping_is_never_empty(void)
 {
     begin();
@@ -212,6 +225,7 @@ int main(void)
     RUN(a_tree_without_cpus_is_refused);
     RUN(l3_groups_and_kinds);
     RUN(isolation_from_the_command_line);
+    RUN(partitions_of_running_vms_are_none_of_the_host);
     RUN(housekeeping_is_never_empty);
     RUN(the_recorders_cgroup_limits);
     RUN(an_unlimited_cgroup_takes_nothing);

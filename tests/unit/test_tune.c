@@ -8,6 +8,11 @@
 #include "tests/test.h"
 #include "tests/unit/tree.h"
 
+#define VM_SCOPE "/machine.slice/machine-qemu\\x2d1\\x2dns.scope"
+#define VM_GROUP VM_SCOPE "/libvirt"
+#define PARTITION "/sys/fs/cgroup" VM_GROUP "/vcpu0/cpuset.cpus.partition"
+#define SLICE "/sys/fs/cgroup/machine.slice/cpuset.cpus.exclusive"
+
 static const struct {
     const char *path;
     const char *text;
@@ -36,6 +41,16 @@ static const struct {
      "50 (irqbalance) S 1 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 "
      "0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"},
     {"/proc/50/task/50/status", "Name:\tirqbalance\nCpus_allowed_list:\t0-3\n"},
+    {"/proc/90/cgroup", "0::" VM_GROUP "/emulator\n"},
+    {"/proc/91/cgroup", "2:cpuset:/machine/x\n0::/machine.slice/x/libvirt/emulator\n"},
+    {"/proc/92/cgroup", "0::/user.slice\n"},
+    {"/sys/fs/cgroup/machine.slice/cpuset.cpus.exclusive", "\n"},
+    {"/sys/fs/cgroup" VM_SCOPE "/cpuset.cpus.exclusive", "\n"},
+    {"/sys/fs/cgroup" VM_GROUP "/cpuset.cpus.exclusive", "\n"},
+    {"/sys/fs/cgroup" VM_GROUP "/vcpu0/cpuset.cpus.exclusive", "\n"},
+    {"/sys/fs/cgroup" VM_GROUP "/vcpu0/cpuset.cpus.partition", "member\n"},
+    {"/sys/fs/cgroup" VM_GROUP "/vcpu1/cpuset.cpus.exclusive", "\n"},
+    {"/sys/fs/cgroup" VM_GROUP "/vcpu1/cpuset.cpus.partition", "member\n"},
     {"/run/irqbalance/banned", "00000004\n"}, /* as it is */
     {"/run/irqbalance/told", "2-2\n"},        /* and will be after its next round */
 };
@@ -73,8 +88,12 @@ static int write_fake(const struct tune_machine *machine, const char *path, cons
     (void)machine;
     if (strcmp(path, refused) == 0)
         return fail(err, ERROR_INTERNAL, "write %s: Input/output error", path);
-    auto_free char *line =
-        must_format("%s\n", strcmp(path, stubborn) == 0 && strcmp(value, "0,2-3") == 0 ? "0" : value);
+    bool is_stubborn = strcmp(path, stubborn) == 0;
+    if (is_stubborn && strcmp(value, "0,2-3") == 0)
+        value = "0";
+    if (is_stubborn && strcmp(value, "isolated") == 0)
+        value = "isolated invalid (Cpu list in cpuset.cpus not exclusive)";
+    auto_free char *line = must_format("%s\n", strcmp(value, "\n") == 0 ? "" : value);
     put(path, line);
     return 0;
 }
@@ -437,6 +456,76 @@ static void the_journal_is_shown_beside_the_machine(void)
     finish();
 }
 
+static void isolate(struct store *store, int pid, unsigned done, unsigned left, const char *because)
+{
+    struct error err;
+    struct tune_result result;
+    struct cpuset cpus[2] = {cpuset_of(1)};
+    cpuset_add(&cpus[0], 3); /* its parked sibling */
+    CHECK(tune_isolate(&MACHINE, store, "ns/a", pid, cpus, 2, &result, &err) == 0);
+    CHECK_INT(result.done, done);
+    CHECK_INT(result.left, left);
+    CHECK(strstr(text_cstr(&result.notes), because));
+    text_finish(&result.notes);
+}
+
+static void a_vcpu_becomes_an_isolated_partition(void)
+{
+    begin();
+    struct store *store = open_store();
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
+    put(SLICE, "2\n"); /* of another VM, which somebody else set aside */
+    isolate(store, 90, 5, 0, "");
+    check_file(SLICE, "1-3");
+    check_file("/sys/fs/cgroup" VM_GROUP "/vcpu0/cpuset.cpus.exclusive", "1,3");
+    check_file(PARTITION, "isolated");
+    check_file("/sys/fs/cgroup" VM_GROUP "/vcpu1/cpuset.cpus.partition", "member");
+    CHECK_INT(journal_count(store), 15);
+    isolate(store, 90, 0, 0, ""); /* it is so already */
+    CHECK_INT(journal_count(store), 15);
+    undo(store, "ns/a", 0);
+    check_file(SLICE, "2");
+    put(SLICE, "\n");
+    check_as_found();
+    store_close(store);
+    finish();
+}
+
+static void a_partition_the_kernel_finds_invalid_is_put_back(void)
+{
+    begin();
+    struct store *store = open_store();
+    stubborn = PARTITION;
+    isolate(store, 90, 4, 1, "isolated invalid (Cpu list in cpuset.cpus not exclusive)");
+    check_file(PARTITION, "member");
+    stubborn = "";
+    undo(store, "ns/a", 0);
+    check_as_found();
+    isolate(store, 90, 5, 0, "");
+    put(PARTITION, "isolated invalid (no cpus available)\n"); /* a CPU was switched off meanwhile */
+    undo(store, "ns/a", 0);
+    check_as_found();
+    store_close(store);
+    finish();
+}
+
+static void where_no_partition_can_be_it_is_said(void)
+{
+    begin();
+    struct store *store = open_store();
+    isolate(store, 91, 0, 1, "no cpuset.cpus.exclusive");
+    isolate(store, 92, 0, 1, "in no cgroup v2 group with cpusets");
+    isolate(store, 93, 0, 1, "in no cgroup v2 group with cpusets");
+    CHECK_INT(journal_count(store), 0);
+    auto_free char *path = must_format("%s%s", tree.root, PARTITION);
+    CHECK(unlink(path) == 0);
+    isolate(store, 90, 4, 1, "vCPU 0: libvirt gave it no control group");
+    undo(store, "ns/a", 0);
+    CHECK_INT(journal_count(store), 0);
+    store_close(store);
+    finish();
+}
+
 static bool everybody(const char *owner, void *arg)
 {
     (void)arg;
@@ -474,8 +563,12 @@ static bool crash_at(int step, bool two_owners)
         struct store *store = open_store();
         steps_left = step;
         tune_apply(&MACHINE, store, "ns/a", &one, TUNE_FULL, &result, &err);
-        if (two_owners)
+        tune_isolate(&MACHINE, store, "ns/a", 90, &one, 1, &result, &err);
+        if (two_owners) {
+            const struct cpuset second[2] = {[1] = two};
             tune_apply(&MACHINE, store, "ns/b", &two, TUNE_FULL, &result, &err);
+            tune_isolate(&MACHINE, store, "ns/b", 90, second, 2, &result, &err);
+        }
         tune_undo(&MACHINE, store, "ns/a", &result, &err);
         if (two_owners)
             tune_undo(&MACHINE, store, "ns/b", &result, &err);
@@ -517,6 +610,9 @@ int main(void)
     RUN(what_is_gone_needs_no_undoing);
     RUN(irqbalance_is_told_and_told_back);
     RUN(a_list_longer_than_its_buffer_is_refused);
+    RUN(a_vcpu_becomes_an_isolated_partition);
+    RUN(a_partition_the_kernel_finds_invalid_is_put_back);
+    RUN(where_no_partition_can_be_it_is_said);
     RUN(the_journal_is_shown_beside_the_machine);
     RUN(a_reboot_forgets);
     RUN(a_crash_at_any_step_leaves_no_trace);
