@@ -28,6 +28,7 @@ int access_check(struct call *call, const char *verb, struct error *err)
     const struct target *t = &call->target;
     const struct auth_request asked = {verb,   t->resource->group, t->resource->plural,
                                        t->sub, t->namespace_,      t->has_name ? t->name : ""};
+    call->verb = verb;
     call->audited = is_write(verb) && t->resource->source != SOURCE_ANSWER ? verb : NULL;
     return auth_check(&call->who, &asked, err);
 }

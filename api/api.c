@@ -8,6 +8,8 @@
 #include "api/backup.h"
 #include "api/collect.h"
 #include "api/discovery.h"
+#include "api/meter.h"
+#include "api/metrics.h"
 #include "api/openapi.h"
 #include "api/read.h"
 #include "api/subresource.h"
@@ -38,6 +40,7 @@ static const struct route {
     {HTTP_GET, "/healthz", healthy, true},
     {HTTP_GET, "/livez", healthy, true},
     {HTTP_GET, "/readyz", healthy, true},
+    {HTTP_GET, "/metrics", metrics_page, false},
     {HTTP_GET, "/api", discovery_api, false},
     {HTTP_GET, "/api/v1", discovery_resources, false},
     {HTTP_GET, "/apis", discovery_apis, false},
@@ -175,6 +178,7 @@ static void request_came(struct http_request *request, void *arg)
     struct call *call = must_calloc(1, sizeof *call);
     call->api = arg;
     call->http = request;
+    call->began_ns = now_monotonic_ns();
     log_debug("request method=%s path=%s", http_method_text(request), http_path(request));
     struct error err;
     if (handle(call, &err) < 0)
@@ -202,6 +206,7 @@ struct api *api_new(struct loop *loop, struct store *store, struct runtime *runt
     api->runtime = runtime;
     make_default_namespace(store);
     api->http = http_server_new(loop, request_came, api);
+    api->meter = meter_new();
     api->watches = watches_new(api);
     api->tunnels = tunnels_new(api);
     collect_start(api);
@@ -216,6 +221,7 @@ void api_free(struct api *api)
     tunnels_free(api->tunnels);
     watches_free(api->watches);
     http_server_free(api->http);
+    meter_free(api->meter);
     free(api);
 }
 

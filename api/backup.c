@@ -19,6 +19,6 @@ int backup_get(struct call *call, struct error *err)
         return fail_errno(err, "%s", file);
     log_info("audit user=\"%s\" verb=backup status=200", call->who.user);
     http_reply_file(call->http, 200, "application/vnd.sqlite3", fd);
-    call_end(call);
+    call_end(call, 200);
     return 0;
 }

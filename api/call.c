@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/meter.h"
 #include "api/protobuf.h"
 #include "rtvmd/base/log.h"
 
-void call_end(struct call *call)
+void call_end(struct call *call, int status)
 {
+    meter_count(call->api->meter, call->verb, call->target.resource, status, now_monotonic_ns() - call->began_ns);
     free(call);
 }
 
@@ -50,20 +52,26 @@ void call_answer(struct call *call, int status, json_t *value)
     audit(call, status, value);
     json_decref(value);
     http_reply_take(call->http, status, "application/json", text);
-    call_end(call);
+    call_end(call, status);
 }
 
 void call_answer_text(struct call *call, int status, const char *text)
 {
     http_reply(call->http, status, "text/plain; charset=utf-8", text, strlen(text));
-    call_end(call);
+    call_end(call, status);
+}
+
+void call_answer_take(struct call *call, int status, const char *content_type, char *text)
+{
+    http_reply_take(call->http, status, content_type, text);
+    call_end(call, status);
 }
 
 void call_answer_empty(struct call *call, int status)
 {
     audit(call, status, NULL);
     http_reply(call->http, status, "application/json", "", 0);
-    call_end(call);
+    call_end(call, status);
 }
 
 static struct status_about about_target(const struct call *call)

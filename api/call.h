@@ -7,6 +7,7 @@
 #include "api/status.h"
 #include "api/target.h"
 
+struct meter;
 struct watches;
 struct tunnels;
 
@@ -15,6 +16,7 @@ struct api {
     struct store *store;
     struct runtime *runtime;
     struct http_server *http;
+    struct meter *meter;
     struct watches *watches;
     struct tunnels *tunnels;
     struct store_watch *collector; /* follows deletions: see collect.c */
@@ -26,14 +28,16 @@ struct call {
     struct target target; /* .resource is NULL for paths that name no resource */
     enum media_form form;
     struct auth_identity who;
+    const char *verb;    /* what it does, once that is known to be allowed or not; NULL: a page that is no resource */
     const char *audited; /* the verb of a write: its answer gets a line in the log; NULL: none */
+    uint64_t began_ns;
 };
 
 /* A handler answers, or arranges for an answer, and returns 0; or returns -1 with the error, which is answered for it.
  * A call ends with exactly one answer. */
 typedef int call_handler(struct call *call, struct error *err);
 
-/* Each steals `value`, and ends the call. */
+/* Each steals `value` or `text`, and ends the call. */
 void call_answer(struct call *call, int status, json_t *value);
 void call_answer_error(struct call *call, const struct error *failure);
 void call_answer_invalid(struct call *call, const struct findings *findings, const char *name);
@@ -41,8 +45,9 @@ void call_answer_text(struct call *call, int status, const char *text);
 void call_answer_empty(struct call *call, int status);
 /* Answers once everything written so far is durable, or with the failure to make it so. */
 void call_answer_after_commit(struct call *call, int status, json_t *value);
-/* Ends the call without an answer: the request was taken over by a stream or a tunnel. */
-void call_end(struct call *call);
+void call_answer_take(struct call *call, int status, const char *content_type, char *text);
+/* Ends the call, whose request has its answer or was taken over by a stream or a tunnel (101), and counts it. */
+void call_end(struct call *call, int status);
 
 /* The body as one object: JSON or YAML by reading; NULL with an error when it is none or several. An empty body is an
  * error unless allowed: then an empty object comes back. */

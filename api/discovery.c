@@ -183,7 +183,7 @@ static int answer_aggregated(struct call *call, bool core)
         json_pack("{s:s, s:s, s:{}, s:o}", "kind", "APIGroupDiscoveryList", "apiVersion",
                   old ? "apidiscovery.k8s.io/v2beta1" : "apidiscovery.k8s.io/v2", "metadata", "items", items);
     http_reply_take(call->http, 200, type, json_to_text(list));
-    call_end(call);
+    call_end(call, 200);
     return 0;
 }
 

@@ -2,6 +2,7 @@
  * freeing the same thing twice: a request without an answer is ours. When its connection goes first, evhttp has either
  * taken the request off the connection (then we free it) or frees it right after telling us (then we forget it). */
 #include <event2/keyvalq_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -230,6 +231,12 @@ static void reply_buffer(struct http_request *request, int status, const char *c
 {
     struct http_connection *connection;
     http_add_header(request, "Content-Type", content_type);
+    if (request->method == HTTP_HEAD) { /* libevent would send the body, and the next answer would be read out of it */
+        char length[24];
+        snprintf(length, sizeof length, "%zu", evbuffer_get_length(body));
+        http_add_header(request, "Content-Length", length);
+        evbuffer_drain(body, evbuffer_get_length(body));
+    }
     struct evhttp_request *event = request_close(request, &connection);
     if (event)
         evhttp_send_reply(event, status, NULL, body);

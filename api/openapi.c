@@ -191,6 +191,6 @@ int openapi_v2(struct call *call, struct error *err)
     auto_text bytes = {0};
     openapi_pb_write(document, &bytes);
     http_reply(call->http, 200, OPENAPI_PB_TYPE, text_cstr(&bytes), bytes.length);
-    call_end(call);
+    call_end(call, 200);
     return 0;
 }

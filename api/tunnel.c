@@ -26,6 +26,8 @@ struct tunnel {
     struct tunnel *next;
     struct tunnel **at;
     char *key;
+    char *vmi; /* "namespace/name" */
+    char sub[64];
     struct call *call;          /* while dialing */
     struct http_tunnel *http;   /* NULL: not open yet, or the client is gone */
     struct bufferevent *client; /* its bufferevent */
@@ -54,6 +56,7 @@ static void tunnel_free(struct tunnel *t)
     t->tunnels->count--;
     loop_watch_free(t->ping);
     free(t->key);
+    free(t->vmi);
     free(t);
 }
 
@@ -211,7 +214,7 @@ static void open_tunnel(struct tunnel *t)
     if (offered && strstr(offered, PROTOCOL))
         http_add_header(call->http, "Sec-WebSocket-Protocol", PROTOCOL);
     t->http = http_upgrade(call->http, "websocket", server_closed, t);
-    call_end(call);
+    call_end(call, 101);
     if (!t->http) {
         tunnel_free(t);
         return;
@@ -315,6 +318,8 @@ static struct tunnel *tunnel_new(struct call *call, const char *key, struct erro
     t->tunnels = tunnels;
     t->call = call;
     t->key = key ? must_strdup(key) : NULL;
+    t->vmi = must_format("%s/%s", call->target.namespace_, call->target.name);
+    snprintf(t->sub, sizeof t->sub, "%s", call->target.sub);
     t->reader = (struct frame_reader){.from_client = true, .on_frame = frame_came, .arg = t};
     t->ping = loop_timer(call->api->loop, ping_due, t);
     t->next = tunnels->first;
@@ -383,4 +388,27 @@ void tunnels_free(struct tunnels *tunnels)
 size_t tunnels_count(const struct tunnels *tunnels)
 {
     return tunnels->count;
+}
+
+static bool leads_to(const struct tunnel *t, const char *device, const char *vmi)
+{
+    return strcmp(t->sub, device) == 0 && strcmp(t->vmi, vmi) == 0;
+}
+
+void tunnels_each(const struct tunnels *tunnels, const char *device,
+                  void (*callback)(const char *namespace_, const char *name, size_t count, void *arg), void *arg)
+{
+    for (const struct tunnel *t = tunnels->first; t; t = t->next) {
+        bool is_first = strcmp(t->sub, device) == 0;
+        for (const struct tunnel *before = tunnels->first; before != t && is_first; before = before->next)
+            is_first = !leads_to(before, device, t->vmi);
+        if (!is_first)
+            continue;
+        size_t count = 0;
+        for (const struct tunnel *other = t; other; other = other->next)
+            count += leads_to(other, device, t->vmi);
+        const char *slash = strchr(t->vmi, '/');
+        auto_free char *namespace_ = must_strndup(t->vmi, (size_t)(slash - t->vmi));
+        callback(namespace_, slash + 1, count, arg);
+    }
 }

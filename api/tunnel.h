@@ -11,6 +11,9 @@ struct tunnels;
 struct tunnels *tunnels_new(struct api *api);
 void tunnels_free(struct tunnels *tunnels);
 size_t tunnels_count(const struct tunnels *tunnels);
+/* How many lead to this device ("console", "vnc", "portforward") of each VMI that has any. */
+void tunnels_each(const struct tunnels *tunnels, const char *device,
+                  void (*callback)(const char *namespace_, const char *name, size_t count, void *arg), void *arg);
 
 /* Dials, then upgrades the call and lets bytes flow; a dial that fails is answered with 500. Takes over the call when
  * it returns 0; -1 when the request asks for no web socket. key (may be NULL) names what can be used by one client

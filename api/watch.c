@@ -377,7 +377,7 @@ int watch_begin(struct call *call, struct error *err)
     watcher->end = loop_timer(call->api->loop, watcher_end, watcher);
     watcher_link(watcher);
     watcher->stream = http_stream_begin(call->http, 200, "application/json", client_left, watcher);
-    call_end(call);
+    call_end(call, 200);
     if (!watcher->stream) {
         watcher_free(watcher);
         return 0;

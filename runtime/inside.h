@@ -7,6 +7,7 @@
 #include "rtvmd/base/timestamp.h"
 #include "runtime/reconcile.h"
 #include "runtime/runtime.h"
+#include "runtime/statistics.h"
 #include "runtime/work.h"
 #include "runtime/worker.h"
 
@@ -65,7 +66,8 @@ struct runtime_hooks {
 struct runtime *runtime_new_with(const struct runtime_config *config, struct loop *loop, struct store *store,
                                  const struct host *host, const struct runtime_hooks *hooks);
 
-struct event_note; /* events.c */
+struct event_note;      /* events.c */
+struct statistics_wait; /* statistics.c */
 
 struct runtime {
     struct runtime_config config;
@@ -111,6 +113,12 @@ struct runtime {
 
     size_t event_count, event_capacity;
     struct event_note *event;
+
+    struct runtime_counters counters;
+    struct runtime_statistics *statistics; /* the last ones, or NULL */
+    bool statistics_are_coming;
+    struct statistics_wait *statistics_waits; /* who waits for them */
+    struct loop_watch *statistics_timer;      /* armed while somebody waits */
 };
 
 static inline int64_t runtime_now_s(const struct runtime *runtime)
@@ -169,6 +177,10 @@ void job_drop_host(struct work_host *host);
 /* ---- observe.c */
 void observe_start(struct runtime *runtime);
 void host_read_start(struct runtime *runtime);
+
+/* ---- statistics.c */
+void statistics_late(void *runtime);
+void statistics_end(struct runtime *runtime);
 
 /* ---- tuning.c */
 /* Before the start of a domain whose job is filled. An error: the journal could not be written. */

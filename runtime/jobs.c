@@ -328,6 +328,8 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
         tuning_end(runtime, machine->key);
     }
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
+    if (is_step)
+        (work->failed ? runtime->counters.steps_failed : runtime->counters.steps)[action_of(work->kind)]++;
     if (work->failed && is_step) {
         machine_failed(runtime, machine, action_of(work->kind), &work->err);
         machine->failed_at_volumes = work->kind == WORK_START && work->stage == WORK_STAGE_VOLUMES;
@@ -346,6 +348,8 @@ static void work_done(struct worker_job *job, bool canceled)
     struct work *work = (struct work *)job;
     struct runtime *runtime = work->runtime;
     if (!canceled) {
+        runtime->counters.drifts += work->drift != NULL;
+        runtime->counters.repairs += (unsigned)work->repaired;
         struct machine *machine = work->is_aside ? NULL : machine_by_key(runtime, work->key);
         if (machine)
             take_result(runtime, machine, work);

@@ -99,6 +99,7 @@ struct runtime *runtime_new_with(const struct runtime_config *config, struct loo
     runtime->submit_end = &runtime->submit_first;
     runtime->round_timer = loop_timer(loop, runtime_round, runtime);
     runtime->wake_timer = loop_timer(loop, runtime_wake, runtime);
+    runtime->statistics_timer = loop_timer(loop, statistics_late, runtime);
     struct cpuset housekeeping = runtime_housekeeping(runtime);
     runtime->pool = worker_pool_new(loop, hooks->threads, &housekeeping);
     runtime->hypervisor = hypervisor_new(runtime->libvirt_uri, loop, on_domain_change, runtime);
@@ -184,6 +185,7 @@ void runtime_free(struct runtime *runtime)
     }
     free(runtime->machine);
     events_free(runtime);
+    statistics_end(runtime);
     job_drop_host(runtime->host);
     loop_watch_free(runtime->round_timer);
     loop_watch_free(runtime->wake_timer);

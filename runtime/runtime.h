@@ -9,6 +9,7 @@
 #include "runtime/image/image.h"
 #include "runtime/place/place.h"
 #include "runtime/spec/spec.h"
+#include "runtime/statistics.h"
 #include "runtime/tune/tune.h"
 #include "store/store.h"
 
@@ -96,3 +97,16 @@ json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const
 json_t *runtime_host_change(struct runtime *runtime, const char *name);
 /* The one Node object of this host: labels, capacity, allocatable, conditions (facts 3.1). New reference. */
 json_t *runtime_node(struct runtime *runtime);
+
+/* ---- counting. What running VMs use: borrowed for the call, never older than LIMIT_STATISTICS_AGE_MS; NULL when they
+ * could not be had in LIMIT_STATISTICS_WAIT_MS. The callback may be called before this returns. */
+typedef void runtime_statistics_done(const struct runtime_statistics *statistics, void *arg);
+void runtime_statistics(struct runtime *runtime, runtime_statistics_done *done, void *arg);
+/* Since the daemon was started. */
+struct runtime_counters {
+    uint64_t steps[VMI_ACTION_COUNT];
+    uint64_t steps_failed[VMI_ACTION_COUNT];
+    uint64_t drifts;  /* proofs that found something not as planned */
+    uint64_t repairs; /* threads put back in place */
+};
+const struct runtime_counters *runtime_counters(const struct runtime *runtime);

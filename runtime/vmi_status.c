@@ -182,19 +182,27 @@ static void write_interfaces(json_t *vmi, const struct vmi_report *r)
     json_put_at(vmi, "status.interfaces", list);
 }
 
+static const char *volume_target(const struct vm_spec *spec, unsigned volume, char buffer[DOMAIN_TARGET_MAX])
+{
+    buffer[0] = '\0'; /* a volume without a disk */
+    for (unsigned i = 0; i < spec->disk_count; i++)
+        if (spec->disk[i].volume == (int)volume)
+            domain_disk_target(spec, i, buffer);
+    return buffer;
+}
+
 static void write_volumes(json_t *vmi)
 {
+    auto_spec spec = {0};
+    struct error ignored;
+    if (json_at(vmi, "status.volumeStatus") || spec_decode(vmi, &spec, &ignored) || spec.volume_count == 0)
+        return;
     json_t *list = json_array();
-    size_t i;
-    json_t *volume;
-    json_array_foreach(json_at(vmi, "spec.volumes"), i, volume)
-    {
-        json_array_append_new(list, json_pack("{s:s, s:s}", "name", json_text_at(volume, "name", ""), "target", ""));
-    }
-    if (json_array_size(list) && !json_at(vmi, "status.volumeStatus"))
-        json_put_at(vmi, "status.volumeStatus", list);
-    else
-        json_decref(list);
+    char target[DOMAIN_TARGET_MAX];
+    for (unsigned v = 0; v < spec.volume_count; v++)
+        json_array_append_new(
+            list, json_pack("{s:s, s:s}", "name", spec.volume[v].name, "target", volume_target(&spec, v, target)));
+    json_put_at(vmi, "status.volumeStatus", list);
 }
 
 void vmi_status_update(json_t *vmi, const struct vmi_report *r)

@@ -48,10 +48,14 @@ static int write_records(struct store *store, struct error *err)
 
 static int transaction(struct store *store, struct error *err)
 {
-    if (db_run(store, STATEMENT_BEGIN, err, ""))
-        return -1;
-    if (write_records(store, err) == 0 && db_run(store, STATEMENT_COMMIT, err, "") == 0)
+    uint64_t begun_ns = now_monotonic_ns();
+    if (db_run(store, STATEMENT_BEGIN, err, "") == 0 && write_records(store, err) == 0 &&
+        db_run(store, STATEMENT_COMMIT, err, "") == 0) {
+        buckets_add(&store->statistics.commits, now_monotonic_ns() - begun_ns);
+        store->statistics.writes += store->record_count;
         return 0;
+    }
+    store->statistics.failures++;
     struct error second;
     if (!sqlite3_get_autocommit(store->db))
         db_run(store, STATEMENT_ROLLBACK, &second, "");
@@ -111,6 +115,11 @@ int commit_write(struct store *store, struct table *table, const char *key, void
         return 0;
     }
     return store_flush(store, err);
+}
+
+const struct store_statistics *store_statistics(const struct store *store)
+{
+    return &store->statistics;
 }
 
 size_t store_mark(struct store *store)

@@ -151,7 +151,8 @@ struct store {
     size_t record_count, record_capacity;
     struct record *record;
     size_t records_done; /* ever committed or undone: marks count from there */
-    bool held;           /* without a loop: a mark was set, writes wait for store_flush() */
+    struct store_statistics statistics;
+    bool held; /* without a loop: a mark was set, writes wait for store_flush() */
     size_t callback_count, callback_capacity;
     struct commit_callback *callback;
 

@@ -7,6 +7,7 @@
  * store_after_commit() is called, never answer a client before. A failed commit puts memory back as it was. */
 #pragma once
 
+#include "rtvmd/base/buckets.h"
 #include "rtvmd/base/cpuset.h"
 #include "rtvmd/base/json.h"
 #include "rtvmd/base/loop.h"
@@ -50,6 +51,14 @@ void store_rollback(struct store *store, size_t mark);
 void store_after_commit(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg);
 /* Commits now. */
 int store_flush(struct store *store, struct error *err);
+
+/* Since the store was opened. A commit is one transaction: as many writes as one round of the loop made. */
+struct store_statistics {
+    uint64_t failures; /* commits the disk refused */
+    uint64_t writes;   /* objects, claims and other rows that became durable */
+    struct buckets commits;
+};
+const struct store_statistics *store_statistics(const struct store *store);
 
 /* Changes, after they are durable, in version order. */
 enum store_change_type { STORE_ADDED, STORE_MODIFIED, STORE_DELETED };

@@ -33,8 +33,10 @@
 #define LIMIT_LABEL_BYTES 63u
 
 /* Runtime. */
-#define LIMIT_EVENTS 5000u /* the one not seen for longest goes */
-#define LIMIT_RESYNC_S 60  /* slow second look at what should be running and pinned */
+#define LIMIT_EVENTS 5000u             /* the one not seen for longest goes */
+#define LIMIT_RESYNC_S 60              /* slow second look at what should be running and pinned */
+#define LIMIT_STATISTICS_AGE_MS 5000u  /* the same numbers serve every scrape for so long: libvirt is asked once */
+#define LIMIT_STATISTICS_WAIT_MS 4000u /* a scrape waits for libvirt; scrapers themselves give up after ten seconds */
 
 /* Store. */
 #define LIMIT_CHANGE_LOG 4096u             /* changes kept for watches that come back */

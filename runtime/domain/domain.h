@@ -55,5 +55,8 @@ int domain_summary_from_xml(const char *domain_xml, struct domain_summary *ret_s
 /* The address an interface of this VM has: as the spec says, else one of its own that it keeps over restarts. */
 enum { DOMAIN_MAC_MAX = 18 };
 void domain_mac(const struct vm_spec *spec, const struct vm_interface *interface, char ret_mac[DOMAIN_MAC_MAX]);
+/* The device name of a disk, by the order of the manifest alone: vda… for virtio, sda… shared by the other buses. */
+enum { DOMAIN_TARGET_MAX = 16 };
+void domain_disk_target(const struct vm_spec *spec, unsigned disk, char ret_target[DOMAIN_TARGET_MAX]);
 /* "NAMESPACE_NAME" */
 void domain_name(const char *namespace_, const char *name, struct text *ret_name);

@@ -9,8 +9,6 @@
 #include "runtime/domain/build.h"
 
 struct disk_counts {
-    unsigned virtio; /* named so far */
-    unsigned other;
     unsigned shared_threads; /* A */
     unsigned next_shared;    /* threads handed out so far */
     unsigned next_own;
@@ -23,14 +21,23 @@ static bool is_virtio(const struct vm_disk *disk)
 }
 
 /* 0 → "vda", 25 → "vdz", 26 → "vdaa" */
-static void device_name(const char *prefix, unsigned index, char *name, size_t size)
+static void device_name(const char *prefix, unsigned index, char name[DOMAIN_TARGET_MAX])
 {
     char letters[8];
     size_t n = sizeof letters;
     letters[--n] = '\0';
     for (unsigned left = index + 1; left > 0 && n > 0; left = (left - 1) / 26)
         letters[--n] = (char)('a' + (left - 1) % 26);
-    snprintf(name, size, "%s%s", prefix, letters + n);
+    snprintf(name, DOMAIN_TARGET_MAX, "%s%s", prefix, letters + n);
+}
+
+void domain_disk_target(const struct vm_spec *spec, unsigned disk, char ret_target[DOMAIN_TARGET_MAX])
+{
+    bool virtio = is_virtio(&spec->disk[disk]);
+    unsigned index = 0;
+    for (unsigned i = 0; i < disk; i++)
+        index += is_virtio(&spec->disk[i]) == virtio;
+    device_name(virtio ? "vd" : "sd", index, ret_target);
 }
 
 static struct disk_counts count_threads(struct domain_build *b)
@@ -159,11 +166,8 @@ static void write_disk(struct domain_build *b, const struct vm_disk *disk, const
                        struct disk_counts *counts)
 {
     static const char *const DEVICES[] = {[VM_DISK] = "disk", [VM_LUN] = "lun", [VM_CDROM] = "cdrom"};
-    char name[16];
-    if (is_virtio(disk))
-        device_name("vd", counts->virtio++, name, sizeof name);
-    else
-        device_name("sd", counts->other++, name, sizeof name);
+    char name[DOMAIN_TARGET_MAX];
+    domain_disk_target(b->spec, (unsigned)(disk - b->spec->disk), name);
 
     xml_open(b->xml, "disk");
     xml_attribute(b->xml, "type", source->block ? "block" : "file");

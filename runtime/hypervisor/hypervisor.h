@@ -82,3 +82,34 @@ char *hypervisor_agent(struct hypervisor *hypervisor, const char *name, const ch
 /* [blocks] A new connection to the domain's first display (VNC): a descriptor the caller closes, or -1. The display
  * needs no socket of its own, so QEMU's user needs no folder of ours. */
 int hypervisor_screen(struct hypervisor *hypervisor, const char *name, struct error *err);
+
+/* ---- what a running domain has used: what libvirt knows and /proc does not. STATISTIC_UNKNOWN where nobody says. */
+#define STATISTIC_UNKNOWN UINT64_MAX
+struct disk_statistics {
+    char target[16]; /* "vda" */
+    uint64_t read_requests, read_bytes, read_ns;
+    uint64_t write_requests, write_bytes, write_ns;
+    uint64_t flush_requests, flush_ns;
+    uint64_t capacity_bytes, allocated_bytes;
+};
+struct interface_statistics {
+    char name[16]; /* of the host's end: "vnet0" */
+    uint64_t received_bytes, received_packets, received_errors, received_dropped;
+    uint64_t sent_bytes, sent_packets, sent_errors, sent_dropped;
+};
+struct domain_statistics {
+    uint64_t memory_bytes;  /* of the domain */
+    uint64_t balloon_bytes; /* what the balloon leaves of it */
+    uint64_t available_bytes, unused_bytes, usable_bytes, cached_bytes;
+    uint64_t swap_in_bytes, swap_out_bytes, major_faults, minor_faults; /* of the guest, by its balloon driver */
+    size_t disk_count;
+    struct disk_statistics *disk;
+    size_t interface_count;
+    struct interface_statistics *interface;
+};
+void domain_statistics_finish(struct domain_statistics *statistics);
+/* [blocks] Of these domains, in their order; one that is gone, or not ours, stays all unknown. Never waits for a domain
+ * that is busy, and asks nothing that makes QEMU interrupt its vCPUs. ret_statistics: count entries, each to be
+ * finished by the caller. */
+int hypervisor_statistics(struct hypervisor *hypervisor, const char *const *names, size_t count,
+                          struct domain_statistics *ret_statistics, struct error *err);

@@ -439,3 +439,26 @@ int hypervisor_screen(struct hypervisor *hypervisor, const char *name, struct er
     struct domain *domain;
     return need_up("screen", name, &domain, err) ? -1 : dup(STDIN_FILENO);
 }
+
+/* ---- statistics: every domain that is up has the same */
+void domain_statistics_finish(struct domain_statistics *statistics)
+{
+    free(take(statistics->disk));
+    statistics->disk_count = 0;
+}
+
+int hypervisor_statistics(struct hypervisor *hypervisor, const char *const *names, size_t count,
+                          struct domain_statistics *ret_statistics, struct error *err)
+{
+    (void)hypervisor;
+    memset(ret_statistics, 0, count * sizeof *ret_statistics);
+    if (!call("statistics", err))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (is_up(defined(names[i]))) {
+            ret_statistics[i].memory_bytes = 1 << 30;
+            ret_statistics[i].disk = must_calloc(1, sizeof *ret_statistics[i].disk);
+            ret_statistics[i].disk_count = 1;
+        }
+    return 0;
+}

@@ -395,6 +395,60 @@ static void a_full_disk_only_delays(void)
     world_close(&world);
 }
 
+static unsigned statistics_given;
+static const struct runtime_statistics *last_statistics;
+
+static void note_statistics(const struct runtime_statistics *statistics, void *arg)
+{
+    (void)arg;
+    statistics_given++;
+    last_statistics = statistics;
+}
+
+/* One question to libvirt for however many ask, and none again for a while; what runs is counted, what does not is not.
+ */
+static void statistics_are_shared(void)
+{
+    set_up();
+    free(fake_take_trace());
+    statistics_given = 0;
+    unsigned calls = fake_calls();
+    runtime_statistics(world.runtime, note_statistics, NULL);
+    runtime_statistics(world.runtime, note_statistics, NULL);
+    CHECK_INT(statistics_given, 0);
+    CHECK(world_settle(&world));
+    CHECK_INT(statistics_given, 2);
+    CHECK_INT(fake_calls() - calls, 1);
+    CHECK(last_statistics && last_statistics->has_domains);
+    CHECK_INT(last_statistics->vm_count, 3); /* always, once, rerun */
+    CHECK_INT(last_statistics->vm[0].domain.memory_bytes, 1 << 30);
+    runtime_statistics(world.runtime, note_statistics, NULL);
+    CHECK_INT(statistics_given, 3);
+    CHECK_INT(fake_calls() - calls, 1);
+    CHECK_INT(runtime_counters(world.runtime)->steps[VMI_START], 3);
+    world_close(&world);
+}
+
+static void statistics_do_not_wait_for_libvirt(void)
+{
+    set_up();
+    fake_libvirt(false);
+    CHECK(world_settle(&world));
+    runtime_statistics(world.runtime, note_statistics, NULL);
+    CHECK(world_settle(&world));
+    CHECK(last_statistics && !last_statistics->has_domains);
+    statistics_given = 0; /* a job that never ends: whoever waits is let go by the timer */
+    world.runtime->statistics->taken_ms = 0;
+    world.runtime->statistics_are_coming = true;
+    runtime_statistics(world.runtime, note_statistics, NULL);
+    CHECK_INT(statistics_given, 0);
+    statistics_late(world.runtime);
+    CHECK_INT(statistics_given, 1);
+    CHECK(last_statistics == NULL);
+    world.runtime->statistics_are_coming = false;
+    world_close(&world);
+}
+
 int main(void)
 {
     RUN(refuses_in_kubevirts_words);
@@ -409,5 +463,7 @@ int main(void)
     RUN(plans_without_claiming);
     RUN(a_full_disk_only_delays);
     RUN(keeps_a_bounded_number_of_events);
+    RUN(statistics_are_shared);
+    RUN(statistics_do_not_wait_for_libvirt);
     return test_end();
 }

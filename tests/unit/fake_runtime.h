@@ -133,3 +133,58 @@ json_t *runtime_node(struct runtime *runtime)
     return json_pack("{s:s, s:s, s:{s:s}, s:{s:[{s:s, s:s}]}}", "kind", "Node", "apiVersion", "v1", "metadata", "name",
                      "host", "status", "conditions", "type", "Ready", "status", "True");
 }
+
+/* ---- counting: one VM that has used a little of everything */
+static struct runtime_counters fake_counters = {.steps[VMI_START] = 3, .steps_failed[VMI_START] = 1, .drifts = 2};
+static bool fake_is_silent; /* libvirt does not answer */
+
+const struct runtime_counters *runtime_counters(const struct runtime *runtime)
+{
+    (void)runtime;
+    return &fake_counters;
+}
+
+void runtime_statistics(struct runtime *runtime, runtime_statistics_done *done, void *arg)
+{
+    (void)runtime;
+    static char default_[] = "default", one[] = "one";
+    static struct vcpu_usage vcpu = {.index = 1, .run_ns = 1500000000, .delay_ns = 7, .last_cpu = 3};
+    static struct disk_statistics disk = {.target = "vda", .read_bytes = 4096, .write_bytes = STATISTIC_UNKNOWN};
+    static struct interface_statistics interface = {.name = "vnet0", .sent_bytes = 99};
+    static struct free_pages pool = {0, 2097152, 5};
+    static struct vm_statistics vm = {
+        .namespace_ = default_,
+        .name = one,
+        .has_usage = true,
+        .usage = {.user_ns = 2000000000, .system_ns = 1, .vcpu_count = 1, .vcpu = &vcpu},
+        .domain = {.memory_bytes = 1 << 20,
+                   .unused_bytes = STATISTIC_UNKNOWN,
+                   .disk_count = 1,
+                   .disk = &disk,
+                   .interface_count = 1,
+                   .interface = &interface},
+    };
+    static const struct runtime_statistics statistics = {
+        .has_domains = true, .vm_count = 1, .vm = &vm, .pool_count = 1, .pool = &pool};
+    done(fake_is_silent ? NULL : &statistics, arg);
+}
+
+const struct host *runtime_host(const struct runtime *runtime)
+{
+    (void)runtime;
+    static struct host host;
+    host.node_count = 1;
+    host.node[0].pool_count = 1;
+    host.node[0].pool[0] = (struct host_page_pool){.size_bytes = 2097152, .total = 8};
+    cpuset_add(&host.online, 0);
+    cpuset_add(&host.online, 1);
+    return &host;
+}
+
+struct cpuset runtime_housekeeping(const struct runtime *runtime)
+{
+    (void)runtime;
+    struct cpuset first = {0};
+    cpuset_add(&first, 0);
+    return first;
+}

@@ -732,6 +732,64 @@ static void backs_up_over_the_api(void)
     ask("DELETE", MAPS "/kept", "");
 }
 
+/* The page as text; its head is in answer_head. */
+static const char *scrape(const char *method)
+{
+    int fd = dial();
+    send_request(fd, method, "/metrics", "Accept-Encoding: gzip\r\n", "");
+    const char *bytes = hear(fd, NULL);
+    close(fd);
+    const char *end = strstr(bytes, "\r\n\r\n");
+    snprintf(answer_head, sizeof answer_head, "%.*s", end ? (int)(end - bytes) : 0, bytes);
+    return end ? end + 4 : "";
+}
+
+static void metrics_are_shown(void)
+{
+    static const char *const LINES[] = {
+        "kubevirt_vmi_vcpu_seconds_total{node=\"host\",namespace=\"default\",name=\"one\",id=\"1\",state=\"RUNNING\"} "
+        "1.5\n",
+        "kubevirt_vmi_cpu_usage_seconds_total{node=\"host\",namespace=\"default\",name=\"one\"} 2.000000001\n",
+        "kubevirt_vmi_storage_read_traffic_bytes_total{node=\"host\",namespace=\"default\",name=\"one\",drive=\"vda\"} "
+        "4096\n",
+        "kubevirt_vmi_network_transmit_bytes_total{node=\"host\",namespace=\"default\",name=\"one\",interface=\"vnet0\"} "
+        "99\n",
+        "kubevirt_vmi_memory_domain_bytes{node=\"host\",namespace=\"default\",name=\"one\"} 1048576\n",
+        "rtvmd_hypervisor_up 1\n",
+        "rtvmd_cpus{node=\"host\",use=\"exclusive\"} 1\n",
+        "rtvmd_hugepages{numa_node=\"0\",page_bytes=\"2097152\",state=\"free\"} 5\n",
+        "rtvmd_steps_total{step=\"start\"} 3\n",
+        "rtvmd_drifts_total 2\n",
+        "rtvmd_api_requests_total{group=\"kubevirt.io\",resource=\"virtualmachines\",verb=\"create\",code=\"201\"} ",
+        "rtvmd_api_requests_total{group=\"kubevirt.io\",resource=\"virtualmachines\",verb=\"create\",code=\"409\"} ",
+        "rtvmd_api_request_duration_seconds_bucket{group=\"\",resource=\"configmaps\",verb=\"list\",le=\"+Inf\"} ",
+        "rtvmd_store_commit_duration_seconds_count ",
+    };
+    ask("POST", VMS, VM("counted"));
+    CHECK_INT(status, 201);
+    const char *page = scrape("GET");
+    CHECK(strstr(answer_head, "200 OK") != NULL);
+    CHECK(strstr(answer_head, "Content-Type: text/plain; version=0.0.4; charset=utf-8") != NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(LINES); i++)
+        if (!strstr(page, LINES[i])) {
+            printf("# missing: %s\n", LINES[i]);
+            test_failures++;
+        }
+    CHECK(!strstr(page, "kubevirt_vmi_memory_unused_bytes{")); /* nobody said */
+    CHECK(!strstr(page, "kubevirt_vmi_storage_write_traffic_bytes_total{"));
+    CHECK_TEXT(scrape("HEAD"), "");
+    CHECK(strstr(answer_head, "200 OK") != NULL);
+    ask("POST", "/metrics", "{}");
+    CHECK_INT(status, 405);
+    fake_is_silent = true; /* what is known without libvirt is still shown */
+    page = scrape("GET");
+    CHECK(strstr(page, "rtvmd_hypervisor_up 0\n") != NULL);
+    CHECK(strstr(page, "kubevirt_number_of_vms{namespace=\"default\"} ") != NULL);
+    CHECK(!strstr(page, "kubevirt_vmi_vcpu_seconds_total"));
+    fake_is_silent = false;
+    ask("DELETE", VMS "/counted", "");
+}
+
 int main(void)
 {
     struct error err;
@@ -771,6 +829,7 @@ int main(void)
     RUN(host_changes_are_shown);
     RUN(placements_are_proven);
     RUN(backs_up_over_the_api);
+    RUN(metrics_are_shown);
     close(device_listener);
     api_free(api);
     store_close(store);

@@ -277,6 +277,25 @@ static void serves_threads_while_the_loop_runs(void)
     tear_down();
 }
 
+/* The test driver knows CPU times only: that is enough to see that a domain is asked, a foreign one is not, and one
+ * that is gone does no harm. */
+static void counts_for_our_domains(void)
+{
+    set_up();
+    struct error err;
+    CHECK_INT(hypervisor_start(hypervisor, OURS, false, &err), 0);
+    const char *const names[] = {"default_gone", "default_blue", "test"};
+    struct domain_statistics statistics[3];
+    CHECK_INT(hypervisor_statistics(hypervisor, names, 3, statistics, &err), 0);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(statistics[i].memory_bytes == STATISTIC_UNKNOWN);
+        CHECK_INT(statistics[i].disk_count, 0);
+        domain_statistics_finish(&statistics[i]);
+    }
+    CHECK_INT(hypervisor_statistics(hypervisor, names, 0, statistics, &err), 0);
+    tear_down();
+}
+
 static void names_states_and_reasons(void)
 {
     enum domain_reason reason;
@@ -311,6 +330,7 @@ int main(void)
     RUN(reconnects_after_a_loss);
     RUN(names_a_daemon_that_is_not_there);
     RUN(serves_threads_while_the_loop_runs);
+    RUN(counts_for_our_domains);
     RUN(names_states_and_reasons);
     RUN(gives_kinds_and_remedies);
     return test_end();

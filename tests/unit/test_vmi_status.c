@@ -4,10 +4,15 @@
 
 static json_t *fresh_vmi(void)
 {
-    json_t *vmi = json_pack("{s:s, s:{s:s, s:s}, s:{s:{s:{s:i, s:b}, s:{s:s}, s:{s:s}}, s:[{s:s}]}}", "kind",
-                            "VirtualMachineInstance", "metadata", "namespace", "default", "name", "a", "spec", "domain",
-                            "cpu", "cores", 2, "dedicatedCpuPlacement", 1, "memory", "guest", "1Gi", "machine", "type",
-                            "q35", "volumes", "name", "root");
+    static const char TEXT[] =
+        "{kind: VirtualMachineInstance, apiVersion: kubevirt.io/v1, metadata: {namespace: default, name: a}, spec: "
+        "{domain: {cpu: {cores: 2, sockets: 1, threads: 1, dedicatedCpuPlacement: true}, memory: {guest: 1Gi}, "
+        "machine: {type: q35}, devices: {disks: [{name: root, disk: {bus: virtio}}, {name: second, disk: {bus: sata}}, "
+        "{name: third, disk: {bus: virtio}}]}}, volumes: [{name: root, emptyDisk: {capacity: 1Gi}}, {name: third, "
+        "emptyDisk: {capacity: 1Gi}}, {name: second, emptyDisk: {capacity: 1Gi}}]}}";
+    struct error err;
+    auto_json *documents = manifest_parse(TEXT, sizeof TEXT - 1, &err);
+    json_t *vmi = json_incref(json_array_get(documents, 0));
     vmi_status_first(vmi);
     return vmi;
 }
@@ -51,6 +56,9 @@ static void notes_each_phase_once(void)
     CHECK(vmi_status_ran(vmi));
     CHECK_TEXT(json_text_at(vmi, "status.nodeName", ""), "node1");
     CHECK_TEXT(json_text_at(vmi, "status.volumeStatus.0.name", ""), "root");
+    CHECK_TEXT(json_text_at(vmi, "status.volumeStatus.0.target", ""), "vda");
+    CHECK_TEXT(json_text_at(vmi, "status.volumeStatus.1.target", ""), "vdb");
+    CHECK_TEXT(json_text_at(vmi, "status.volumeStatus.2.target", ""), "sda");
 }
 
 static void the_same_report_gives_the_same_status(void)
