@@ -1,5 +1,4 @@
 #include <string.h>
-#include <sys/stat.h>
 
 #include "rtvmd/base/log.h"
 #include "runtime/inside.h"
@@ -113,13 +112,6 @@ static const char *failure_reason(const struct machine *machine)
     return "Synchronizing with the Domain failed."; /* KubeVirt's reason, word for word */
 }
 
-static int64_t user_of_process(int pid)
-{
-    struct stat status;
-    auto_free char *path = must_format("/proc/%d", pid);
-    return pid > 0 && stat(path, &status) == 0 ? (int64_t)status.st_uid : -1;
-}
-
 static struct vmi_report report_of(struct runtime *runtime, const struct machine *machine, const json_t *vmi,
                                    const struct vmi_view *view)
 {
@@ -141,7 +133,7 @@ static struct vmi_report report_of(struct runtime *runtime, const struct machine
         .failure = machine->has_failure ? machine->failure.text : NULL,
         .failure_reason = machine->has_failure ? failure_reason(machine) : NULL,
         .guest = machine->guest,
-        .runtime_user = view->phase == VMI_RUNNING ? user_of_process(machine->domain.pid) : -1,
+        .runtime_user = view->phase == VMI_RUNNING && machine->domain.pid > 0 ? (int64_t)machine->domain.user : -1,
     };
 }
 

@@ -79,6 +79,7 @@ static struct cached_process inspect(virDomainPtr domain, const struct cached_pr
         char uuid[VIR_UUID_STRING_BUFLEN];
         virDomainGetUUIDString(domain, uuid);
         process.pid = qemu_process_find("", virDomainGetName(domain), uuid);
+        process.user = process.pid ? qemu_process_user("", process.pid) : 0;
         auto_free char *xml = virDomainGetXMLDesc(domain, 0);
         struct domain_summary summary;
         struct error ignored;
@@ -123,6 +124,7 @@ static int observe_all(struct hypervisor *hypervisor, virDomainPtr *domains, int
             continue;
         now[now_count] = inspect(domains[i], known, known_count);
         one->pid = now[now_count].pid;
+        one->user = now[now_count].user;
         one->has_agent = now[now_count].has_agent;
         now_count++;
     }
@@ -168,6 +170,7 @@ int hypervisor_observe_one(struct hypervisor *hypervisor, const char *name, stru
         auto_free struct cached_process *known = process_cache_copy(&hypervisor->cache, &known_count, &epoch);
         struct cached_process process = inspect(domain, known, known_count);
         observed.pid = process.pid;
+        observed.user = process.user;
         observed.has_agent = process.has_agent;
     }
     *ret_domain = observed;

@@ -37,6 +37,7 @@ struct observed_domain {
     enum domain_state state;
     enum domain_reason reason;
     int pid;        /* of QEMU; 0 unknown */
+    unsigned user;  /* whom that process runs as */
     bool has_agent; /* guest agent channel connected */
 };
 

@@ -10,6 +10,7 @@ struct cached_process {
     unsigned char uuid[16];
     unsigned id;
     int pid;
+    unsigned user;
     bool has_agent;
 };
 

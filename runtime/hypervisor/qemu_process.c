@@ -83,3 +83,10 @@ int qemu_process_find(const char *root, const char *name, const char *uuid)
     }
     return pid ? pid : from_processes(root, name, uuid);
 }
+
+unsigned qemu_process_user(const char *root, int pid)
+{
+    struct stat info;
+    auto_free char *path = must_format("%s/proc/%d", root, pid);
+    return stat(path, &info) == 0 ? info.st_uid : 0;
+}

@@ -11,3 +11,5 @@
  *     files we do not see. Other users' processes do not count: anybody can write a command line.
  * Either way the command line must name this domain and its UUID. */
 int qemu_process_find(const char *root, const char *name, const char *uuid);
+/* Whom a process runs as; 0 when it is gone. */
+unsigned qemu_process_user(const char *root, int pid);

@@ -17,6 +17,8 @@ extern void (*fake_on_destroy)(const char *domain_name);
 
 /* The n-th call (1: the next) of a function ("start", "resume", "observe", "prepare", …) fails, and `times`-1 more. */
 void fake_fail(const char *function, unsigned nth, unsigned times, enum error_kind kind);
+/* From now on it works again. */
+void fake_mend(const char *function);
 /* After n more calls the process is as good as dead: nothing it calls has an effect. fake_died() says so, and
  * fake_revive() makes the next process live. */
 void fake_die_after(unsigned calls);
@@ -27,6 +29,9 @@ bool fake_call(const char *function, struct error *err);
 unsigned fake_faults_pending(void);
 void fake_faults_end(void);
 unsigned fake_calls(void); /* since fake_reset() */
+
+/* The loop's timers fire in an order, and in rounds, drawn from this; NULL: in the order of arming. */
+void fake_shuffle(unsigned (*random_below)(unsigned limit));
 
 /* The hypervisor. */
 void fake_libvirt(bool up);

@@ -277,6 +277,7 @@ static void live(uint64_t seed)
     int before = test_failures;
     state = seed * 0x9e3779b97f4a7c15u + 1;
     memset(wanted, 0, sizeof wanted);
+    fake_shuffle(random_below);
     world_open(&world, "one-node-8cpu");
     fake_on_destroy = only_when_wanted;
     for (unsigned i = 0; i < ACTS && test_failures == before; i++)

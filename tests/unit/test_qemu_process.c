@@ -56,6 +56,8 @@ static void does_not_believe_other_users(void)
     auto_free char *home = must_format("%s/var/lib/libvirt/qemu", root);
     CHECK_INT(chown(home, 65534, 65534), 0);
     CHECK_INT(qemu_process_find(root, "default_forged", UUID), 6000);
+    CHECK_INT(qemu_process_user(root, 6000), 65534);
+    CHECK_INT(qemu_process_user(root, 6001), 0);
 }
 
 int main(void)

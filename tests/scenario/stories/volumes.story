@@ -1,6 +1,5 @@
 # An image that cannot be pulled: said, and tried again, later each time.
-told-once
-fail prepare 1 3 unavailable
+fail prepare 1 1000 unavailable
 apply a strategy=Always
 expect nothing
 status a ErrImagePull
@@ -8,17 +7,21 @@ event a Pulling 1
 event a Preparing 0
 condition a Synchronized False
 at 2
-status a ImagePullBackOff
+status a ImagePullBackOff|ErrImagePull
 at 5
-status a ImagePullBackOff
+status a ImagePullBackOff|ErrImagePull
+mend prepare
 at 20
 expect start a, resume a
 status a Running
 condition a Synchronized none
-fail release 1 2 internal
+fail release 1 1000 internal
 stop a
 expect shutdown a, undefine a
 phase a Succeeded
-at 60
+at 30
+phase a Succeeded
+mend release
+at 100
 phase a none
 status a Stopped
