@@ -1,6 +1,6 @@
 /* Deleting one object or a collection. VMs and VMIs end through runtime/, which lets the guest shut down first; other
  * objects go at once, or, with finalizers, are marked and go when the last one is taken off (write.c). A namespace is
- * marked and goes when it is empty (collect.c). */
+ * marked and goes when it is empty (collect.c). A host change that is deleted is undone. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -138,9 +138,25 @@ static int delete_object(struct api *api, const struct resource *resource, const
     return store_delete(api->store, resource->kind, namespace_, name, NULL, err);
 }
 
+static int undo_host_change(struct call *call, const struct deletion *deletion, struct error *err)
+{
+    const struct target *t = &call->target;
+    auto_json *object = source_get(call->api, t->resource, t->version, NULL, t->name);
+    if (!object)
+        return read_not_found(t, err);
+    if (check_preconditions(deletion, t->resource, object, err) < 0 ||
+        (!deletion->dry_run && runtime_undo_host_change(call->api->runtime, t->name, err) < 0))
+        return -1;
+    const struct status_about about = {t->resource->group, t->resource->plural, t->name, ""};
+    call_answer_after_commit(call, 200, status_success(&about));
+    return 0;
+}
+
 static int delete_one(struct call *call, const struct deletion *deletion, struct error *err)
 {
     const struct target *t = &call->target;
+    if (t->resource->source == SOURCE_HOST_CHANGE)
+        return undo_host_change(call, deletion, err);
     auto_json *object = store_get(call->api->store, t->resource->kind, t->namespace_, t->name);
     if (!object)
         return read_not_found(t, err);

@@ -260,7 +260,7 @@ const struct resource RESOURCES[] = {
      .singular = "hostchange",
      .kind = "HostChange",
      .short_name = {"hc"},
-     .verbs = VERBS_READ,
+     .verbs = VERBS_READ | VERB_DELETE,
      .source = SOURCE_HOST_CHANGE,
      COLUMNS(HOST_CHANGE_COLUMNS)},
     {.group = "rtvmd.io",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "hostprobe/files.h"
 #include "rtvmd/verb.h"
@@ -86,6 +87,8 @@ int verb_doctor(int argc, char **argv)
         doctor_report_write(&report, strcmp(a.output, "wide") == 0, &out);
     }
     fputs(text_cstr(&out), stdout);
+    if (!a.output[0] && !a.recorded && geteuid() != 0)
+        puts("Not root: what only root may read or try counts as unknown.");
     int status = exit_status(report.fit);
     doctor_report_finish(&report);
     return status;

@@ -1,6 +1,6 @@
 /* rtvmd tune: what stands in the way of real-time CPUs, moved away by hand and put back. Works on the journal of a
- * state folder, so not beside a daemon: that one holds the lock, and tunes for its VMs itself; it is asked what is
- * changed. Only plan needs no journal. */
+ * state folder, so not beside a daemon: that one holds the lock, and tunes for its VMs itself; it is asked to
+ * show and to undo. Only plan needs no journal. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,8 @@
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
 #include "runtime/tune/tune.h"
+
+#define CHANGES "/apis/rtvmd.io/v1alpha1/hostchanges"
 
 struct arguments {
     const char *cpus;
@@ -127,18 +129,6 @@ static bool lives(const char *owner, void *arg)
     return !a->all && owner[0];
 }
 
-static int undo(struct arguments *a, struct error *err)
-{
-    struct tune_result result = {0};
-    struct store *store = open_journal(a, err);
-    if (!store)
-        return -1;
-    int r = tune_recover(&TUNE_LIVE, store, lives, a, &result, err);
-    print_result("undone", &result);
-    store_close(store);
-    return r;
-}
-
 static void show_one(const struct tune_entry *entry, void *arg)
 {
     json_array_append_new(arg, tune_entry_to_json(entry));
@@ -169,9 +159,44 @@ static json_t *ask_daemon(const struct arguments *a, struct error *err)
 {
     auto_client client;
     auto_reply reply = {0};
-    const struct client_request request = {.method = "GET", .path = "/apis/rtvmd.io/v1alpha1/hostchanges"};
+    const struct client_request request = {.method = "GET", .path = CHANGES};
     client_init(&client, a->socket);
     return client_call(&client, &request, &reply, err) < 0 ? NULL : json_incref(json_at(reply.body, "items"));
+}
+
+/* Newest first, as always. */
+static int undo_by_daemon(const struct arguments *a, struct error *err)
+{
+    auto_client client;
+    auto_json *list = ask_daemon(a, err);
+    int r = list ? 0 : -1;
+    unsigned done = 0;
+    client_init(&client, a->socket);
+    for (size_t i = json_array_size(list); i-- > 0 && r == 0;) {
+        const json_t *change = json_array_get(list, i);
+        auto_reply reply = {0};
+        auto_free char *path = must_format(CHANGES "/%s", json_text_at(change, "metadata.name", ""));
+        const struct client_request request = {.method = "DELETE", .path = path};
+        if (!a->all && json_at(change, "spec.owner.name"))
+            continue;
+        r = client_call(&client, &request, &reply, err);
+        done += r == 0;
+    }
+    if (list)
+        printf("undone: %u\n", done);
+    return r;
+}
+
+static int undo(struct arguments *a, struct error *err)
+{
+    struct tune_result result = {0};
+    struct store *store = open_journal(a, err);
+    if (!store)
+        return err->kind == ERROR_CONFLICT ? undo_by_daemon(a, err) : -1;
+    int r = tune_recover(&TUNE_LIVE, store, lives, a, &result, err);
+    print_result("undone", &result);
+    store_close(store);
+    return r;
 }
 
 static int show(struct arguments *a, struct error *err)
@@ -210,7 +235,10 @@ int verb_tune(int argc, char **argv)
         {.letter = 'o', .name = "output", .value = "FORMAT", .text = &a.output, .help = "json"},
         {.name = "host", .value = "DIR", .text = &a.recorded, .help = "plan: a recorded tree of /sys and /proc"},
         {.name = "state-dir", .value = "DIR", .text = &a.state_dir, .help = "Where the journal is"},
-        {.name = "socket", .value = "PATH", .text = &a.socket, .help = "show: the daemon's socket; else $RTVMD_SOCKET"},
+        {.name = "socket",
+         .value = "PATH",
+         .text = &a.socket,
+         .help = "show, undo: the daemon's socket; else $RTVMD_SOCKET"},
         {.name = "all", .flag = &a.all, .help = "undo: also what was changed for VMs"},
     };
     struct error err;

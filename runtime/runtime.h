@@ -95,6 +95,8 @@ json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const
 /* The rtvmd.io/v1alpha1 HostChange of that name (name NULL: an array of all): what tuning changed, for whom, and what is
  * found now. New reference. */
 json_t *runtime_host_change(struct runtime *runtime, const char *name);
+/* Puts it back at once, whether its VM runs or not; what somebody else changed meanwhile stays. */
+int runtime_undo_host_change(struct runtime *runtime, const char *name, struct error *err);
 /* The one Node object of this host: labels, capacity, allocatable, conditions (facts 3.1). New reference. */
 json_t *runtime_node(struct runtime *runtime);
 

@@ -105,6 +105,31 @@ json_t *runtime_host_change(struct runtime *runtime, const char *name)
     return only;
 }
 
+struct named {
+    const char *name;
+    int64_t id;
+};
+
+static void find_change(const struct tune_entry *entry, void *arg)
+{
+    struct named *named = arg;
+    auto_json *object = tune_entry_to_json(entry);
+    if (strcmp(json_text_at(object, "metadata.name", ""), named->name) == 0)
+        named->id = entry->change->id;
+}
+
+int runtime_undo_host_change(struct runtime *runtime, const char *name, struct error *err)
+{
+    struct named named = {.name = name};
+    struct tune_result result = {0};
+    tune_each(&TUNE_LIVE, runtime->store, find_change, &named);
+    if (!named.id)
+        return fail(err, ERROR_NOT_FOUND, "hostchanges.rtvmd.io \"%s\" not found", name);
+    int r = tune_undo_one(&TUNE_LIVE, runtime->store, named.id, &result, err);
+    log_notes(&result, name);
+    return r;
+}
+
 /* Whoever types undoes it himself. */
 static bool lives(const char *owner, void *arg)
 {

@@ -161,7 +161,7 @@ enum verdict look_answer(const struct patient *p, struct text *found, enum host_
 enum verdict look_build_option(const struct patient *p, struct text *found, const char *option, char wanted)
 {
     if (!p->build_options) {
-        text_append(found, "the kernel's configuration is not there");
+        text_append(found, "neither /boot/config-* nor /lib/modules/*/config of this kernel is there");
         return VERDICT_UNKNOWN;
     }
     auto_free char *set = must_format("\n%s=y\n", option);

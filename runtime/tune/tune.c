@@ -200,6 +200,29 @@ int tune_undo(const struct tune_machine *machine, struct store *store, const cha
     return r;
 }
 
+int tune_undo_one(const struct tune_machine *machine, struct store *store, int64_t id, struct tune_result *ret_result,
+                  struct error *err)
+{
+    struct acting acting;
+    *ret_result = (struct tune_result){0};
+    acting_begin(&acting, machine, store, ret_result);
+    store_mark(store);
+    int r = 0;
+    for (size_t i = 0; i < acting.entries.count && r == 0; i++) {
+        struct entry *entry = &acting.entries.at[i];
+        bool failed = false;
+        if (entry->id != id)
+            continue;
+        settle(&acting, entry, true, &failed);
+        if (!failed)
+            r = forget(&acting, entry, err);
+    }
+    if (r == 0)
+        r = flush(&acting, err);
+    entries_finish(&acting.entries);
+    return r;
+}
+
 static void read_boot_id(const struct tune_machine *machine, struct text *ret_id)
 {
     struct error err;

@@ -75,6 +75,9 @@ int tune_isolate(const struct tune_machine *machine, struct store *store, const 
 /* Newest first. What cannot be written now stays in the journal; what is gone or was changed by others does not. */
 int tune_undo(const struct tune_machine *machine, struct store *store, const char *owner,
               struct tune_result *ret_result, struct error *err);
+/* One entry of the journal, by its id, whoever its owner is. */
+int tune_undo_one(const struct tune_machine *machine, struct store *store, int64_t id, struct tune_result *ret_result,
+                  struct error *err);
 /* After a start: forgets what was changed before the last boot (the kernel forgot, too), and undoes the changes of all
  * owners that do not live. */
 int tune_recover(const struct tune_machine *machine, struct store *store, bool (*lives)(const char *owner, void *arg),

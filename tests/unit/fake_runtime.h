@@ -120,6 +120,14 @@ json_t *runtime_host_change(struct runtime *runtime, const char *name)
     return NULL;
 }
 
+int runtime_undo_host_change(struct runtime *runtime, const char *name, struct error *err)
+{
+    (void)runtime;
+    (void)err;
+    snprintf(asked.text, sizeof asked.text, "undo %s", name);
+    return 0;
+}
+
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name)
 {
     (void)runtime;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "api/api.c"
+#include "api/columns.h"
 #include "api/frames.h"
 #include "rtvmd/base/file.h"
 #include "tests/test.h"
@@ -685,10 +686,22 @@ static void host_changes_are_shown(void)
     CHECK_INT(json_array_size(json_at(list, "items")), 1);
     const json_t *one = ask("GET", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-1", "");
     CHECK_TEXT(json_text_at(one, "status.state", ""), "Applied");
+    auto_json *kept = json_deep_copy(one);
+    auto_free char *owner = column_change_owner(kept);
+    CHECK_TEXT(owner, "default/x");
     ask("GET", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-2", "");
     CHECK_INT(status, 404);
-    ask("DELETE", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-1", "");
+    ask("PATCH", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-1", "");
     CHECK_INT(status, 405);
+    ask("DELETE", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-2", "");
+    CHECK_INT(status, 404);
+    asked.text[0] = '\0';
+    ask("DELETE", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-1?dryRun=All", "");
+    CHECK_INT(status, 200);
+    CHECK_TEXT(asked.text, "");
+    ask("DELETE", "/apis/rtvmd.io/v1alpha1/hostchanges/statistics-1", "");
+    CHECK_INT(status, 200);
+    CHECK_TEXT(asked.text, "undo statistics-1");
     ask_with("GET", "/apis/rtvmd.io/v1alpha1/hostchanges", "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n",
              "");
     CHECK(strstr(text_cstr(&heard), "[\"statistics-1\",\"default/x\",\"1\",\"10\",\"10\",\"Applied\""));

@@ -322,6 +322,29 @@ static void owners_come_and_go_in_any_order(void)
     }
 }
 
+static void one_change_is_undone_by_its_name(void)
+{
+    begin();
+    struct store *store = open_store();
+    struct tune_result result;
+    struct error err;
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
+    struct entries entries = {0};
+    store_journal_each(store, collect, &entries);
+    for (size_t i = 0; i < entries.count; i++) {
+        if (strcmp(entries.at[i].target, "value:/proc/sys/vm/stat_interval") == 0)
+            CHECK(tune_undo_one(&MACHINE, store, entries.at[i].id, &result, &err) == 0);
+    }
+    entries_finish(&entries);
+    CHECK_INT(journal_count(store), 9);
+    check_file("/proc/sys/vm/stat_interval", "1");
+    check_file("/proc/irq/9/smp_affinity_list", "0,2-3");
+    undo(store, "ns/a", 0);
+    check_as_found();
+    store_close(store);
+    finish();
+}
+
 static void what_others_changed_is_left_alone(void)
 {
     begin();
@@ -604,6 +627,7 @@ int main(void)
     RUN(what_is_in_the_way_is_planned);
     RUN(changes_are_made_and_undone);
     RUN(owners_come_and_go_in_any_order);
+    RUN(one_change_is_undone_by_its_name);
     RUN(what_others_changed_is_left_alone);
     RUN(what_the_kernel_refuses_is_not_journaled);
     RUN(what_cannot_be_undone_now_stays_in_the_journal);
