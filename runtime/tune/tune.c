@@ -35,6 +35,9 @@ struct acting {
 static void collect(const struct store_host_change *change, void *arg)
 {
     struct entries *entries = arg;
+    struct tunable ours;
+    if (!tunable_parse(change->path, &ours))
+        return; /* somebody else's kind of change, who undoes it */
     entries->at = must_realloc(entries->at, entries->count + 1, sizeof *entries->at);
     entries->at[entries->count++] = (struct entry){.id = change->id,
                                                    .target = must_strdup(change->path),
@@ -207,16 +210,20 @@ int tune_undo_one(const struct tune_machine *machine, struct store *store, int64
     *ret_result = (struct tune_result){0};
     acting_begin(&acting, machine, store, ret_result);
     store_mark(store);
+    bool found = false;
     int r = 0;
     for (size_t i = 0; i < acting.entries.count && r == 0; i++) {
         struct entry *entry = &acting.entries.at[i];
         bool failed = false;
         if (entry->id != id)
             continue;
+        found = true;
         settle(&acting, entry, true, &failed);
         if (!failed)
             r = forget(&acting, entry, err);
     }
+    if (r == 0 && !found)
+        r = fail(err, ERROR_CONFLICT, "it is no change of tuning's: it is undone when its VM stops");
     if (r == 0)
         r = flush(&acting, err);
     entries_finish(&acting.entries);

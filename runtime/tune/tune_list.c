@@ -44,9 +44,10 @@ static void look(const struct listing *listing, struct tune_entry *entry)
         if (strcmp(listing->change[i]->path, change->path) == 0)
             wish[count++] = listing->change[i]->new_value;
     tune_describe(change->path, &entry->knob, &entry->why);
-    entry->state = TUNE_GONE;
+    entry->state = TUNE_APPLIED;
     if (!tunable_parse(change->path, &target))
-        return;
+        return; /* not tuning's: kept in the journal by what undoes it */
+    entry->state = TUNE_GONE;
     entry->wanted = tunable_value(&target, change->old_value, wish, count, &listing->online);
     entry->found = tunable_read(listing->machine, &target, &err);
     if (entry->found)

@@ -51,6 +51,8 @@ static const struct knob KNOBS[] = {
      "a device interrupt preempts every thread, real-time or not"},
     {"statistics", TUNE_SAFE, ONE, "value:/proc/sys/vm/stat_interval", "10", is_rare,
      "the memory statistics worker visits every CPU that often"},
+    {"rcu", TUNE_SAFE, ONE, "value:/sys/kernel/rcu_normal", "1", NULL,
+     "expedited grace periods interrupt every busy CPU at once"},
     {"watchdogs", TUNE_FULL, ONE, "list:/proc/sys/kernel/watchdog_cpumask", NULL, NULL,
      "the lockup detector's timer fires every few seconds on each of these CPUs"},
     {"latency-limit", TUNE_SAFE, EACH_CPU, "value:/sys/devices/system/cpu/cpu#/power/pm_qos_resume_latency_us", "2",
@@ -79,8 +81,11 @@ static bool is_turned_by(const struct knob *knob, const char *target)
 void tune_describe(const char *target, const char **ret_knob, const char **ret_why)
 {
     bool is_partition = strstr(target, "/cpuset.cpus.");
-    *ret_knob = is_partition ? TUNE_PARTITION.knob : "other";
-    *ret_why = is_partition ? TUNE_PARTITION.why : "changed by another version of rtvmd";
+    bool is_pool = text_ends_with(target, "/nr_hugepages");
+    *ret_knob = is_partition ? TUNE_PARTITION.knob : is_pool ? "huge-pages" : "other";
+    *ret_why = is_partition ? TUNE_PARTITION.why
+               : is_pool    ? "the pool was too small for the VM's memory"
+                            : "changed by another version of rtvmd";
     for (size_t i = 0; i < ARRAY_SIZE(KNOBS); i++)
         if (is_turned_by(&KNOBS[i], target)) {
             *ret_knob = KNOBS[i].id;

@@ -475,6 +475,18 @@ static void the_journal_is_shown_beside_the_machine(void)
     CHECK_INT(seen[TUNE_OVERRIDDEN], 1);
     CHECK_INT(seen[TUNE_NOT_APPLIED], 1);
     CHECK_INT(seen[TUNE_GONE], 1);
+    struct error err;
+    int64_t id;
+    const struct store_host_change pool = {.path = "pages:/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+                                           .old_value = "0",
+                                           .new_value = "4 more",
+                                           .owner = "ns/a",
+                                           .boot_id = "boot-1"};
+    CHECK(store_journal_add(store, &pool, &id, &err) == 0);
+    tune_each(&MACHINE, store, count_state, knob);
+    CHECK_INT(seen[TUNE_APPLIED], 21); /* both times */
+    struct tune_result result;
+    CHECK(tune_undo_one(&MACHINE, store, id, &result, &err) < 0 && err.kind == ERROR_CONFLICT);
     store_close(store);
     finish();
 }
