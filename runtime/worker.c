@@ -70,7 +70,9 @@ static void *work(void *arg)
         job->run(job);
         pthread_mutex_lock(&pool->lock);
         list_add(&pool->finished, job);
-        eventfd_write(pool->event_fd, 1);
+        pthread_mutex_unlock(&pool->lock);
+        eventfd_write(pool->event_fd, 1); /* without the lock: whoever wakes would only sleep again, for it */
+        pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -204,8 +206,8 @@ void worker_submit(struct worker_pool *pool, struct worker_job *job)
     pool->pending++;
     pthread_mutex_lock(&pool->lock);
     list_add(&pool->waiting, job);
-    pthread_cond_signal(&pool->more);
     pthread_mutex_unlock(&pool->lock);
+    pthread_cond_signal(&pool->more);
     if (pool->inline_timer)
         loop_timer_arm(pool->inline_timer, 0);
 }
@@ -219,8 +221,8 @@ void worker_note(struct worker_pool *pool, struct worker_job *note)
     }
     pthread_mutex_lock(&pool->lock);
     list_add(&pool->finished, note);
-    eventfd_write(pool->event_fd, 1);
     pthread_mutex_unlock(&pool->lock);
+    eventfd_write(pool->event_fd, 1);
 }
 
 size_t worker_pending(const struct worker_pool *pool)

@@ -173,6 +173,92 @@ static void parks_what_is_left_until_the_next_loop(void)
     tear_down();
 }
 
+/* What libvirt does around each answer, on the thread that waits for it. */
+static int called[2];
+static void *call(void *arg)
+{
+    (void)arg;
+    virEventUpdateHandle(called[0], 0);
+    virEventUpdateHandle(called[0], VIR_EVENT_HANDLE_READABLE);
+    virEventUpdateTimeout(called[1], 50);
+    return NULL;
+}
+
+static void sleeps_while_another_thread_calls(void)
+{
+    set_up();
+    int ends[2];
+    CHECK_INT(pipe(ends), 0);
+    called[0] = virEventAddHandle(ends[0], VIR_EVENT_HANDLE_READABLE, on_fired_fd, &released, on_released);
+    called[1] = virEventAddTimeout(50, on_fired_timer, &released, on_released);
+    turn(3);
+    uint64_t begin_ms = now_monotonic_ms();
+    while (now_monotonic_ms() < begin_ms + 20)
+        usleep(1000);
+    pthread_t thread;
+    pthread_create(&thread, NULL, call, NULL);
+    pthread_join(thread, NULL);
+    uint64_t called_ms = now_monotonic_ms();
+    CHECK(!bridge.awake);
+    CHECK_INT(fired, 0);
+    while (!fired)
+        loop_run_once(loop, true);
+    CHECK_INT(fired, 1); /* the timer, later than it was armed for: the pipe is empty */
+    CHECK(now_monotonic_ms() + 10 >= called_ms + 50);
+    virEventUpdateTimeout(called[1], -1);
+    CHECK_INT(write(ends[1], "a", 1), 1);
+    turn(3);
+    CHECK_INT(fired, 2); /* watched again, though the loop was not told */
+    virEventRemoveHandle(called[0]);
+    virEventRemoveTimeout(called[1]);
+    turn(2);
+    CHECK_INT(released, 2);
+    close(ends[0]);
+    close(ends[1]);
+    tear_down();
+}
+
+static void *hasten(void *arg)
+{
+    virEventUpdateTimeout(*(int *)arg, 1);
+    return NULL;
+}
+
+static void wakes_for_a_timer_that_is_wanted_earlier(void)
+{
+    set_up();
+    int timer = virEventAddTimeout(3600000, on_fired_timer, &released, on_released);
+    turn(2);
+    pthread_t thread;
+    pthread_create(&thread, NULL, hasten, &timer);
+    while (!fired)
+        loop_run_once(loop, true);
+    pthread_join(thread, NULL);
+    virEventRemoveTimeout(timer);
+    turn(2);
+    tear_down();
+}
+
+static void tells_of_the_other_end_only_when_asked(void)
+{
+    set_up();
+    int ends[2];
+    CHECK_INT(pipe(ends), 0);
+    int id = virEventAddHandle(ends[1], VIR_EVENT_HANDLE_READABLE, on_fired_fd, &released, on_released);
+    virEventUpdateHandle(id, 0);
+    close(ends[0]);
+    turn(3);
+    CHECK_INT(fired, 0);
+    virEventUpdateHandle(id, VIR_EVENT_HANDLE_WRITABLE);
+    turn(2);
+    CHECK(fired > 0);
+    CHECK_INT(virEventAddHandle(-1, VIR_EVENT_HANDLE_READABLE, on_fired_fd, NULL, NULL), -1);
+    virEventRemoveHandle(id);
+    turn(2);
+    close(ends[1]);
+    tear_down();
+}
+
 static void *stir(void *arg)
 {
     int *ends = arg;
@@ -217,6 +303,9 @@ int main(void)
     RUN(runs_timers);
     RUN(releases_all_on_detach);
     RUN(parks_what_is_left_until_the_next_loop);
+    RUN(sleeps_while_another_thread_calls);
+    RUN(wakes_for_a_timer_that_is_wanted_earlier);
+    RUN(tells_of_the_other_end_only_when_asked);
     RUN(serves_several_threads);
     return test_end();
 }
