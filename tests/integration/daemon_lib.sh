@@ -19,10 +19,10 @@ daemon_answers() {
     api GET /readyz >/dev/null 2>&1
 }
 
-# DAEMON_ARGUMENTS: further ones. The pid is in a file: results are made in subshells.
+# DAEMON_ARGUMENTS: further ones; DAEMON_PREFIX: a command that runs it. The pid is in a file: results are made in subshells.
 daemon_start() {
     # shellcheck disable=SC2086  # words
-    "$RTVMD_BINARY" serve --state-dir "$folder/state" --run-dir "$folder/run" --socket "$folder/api.sock" \
+    ${DAEMON_PREFIX:-} "$RTVMD_BINARY" serve --state-dir "$folder/state" --run-dir "$folder/run" --socket "$folder/api.sock" \
         --libvirt "$LAB_URI" ${DAEMON_ARGUMENTS:-} >>"$folder/daemon.log" 2>&1 </dev/null 9>&- &
     echo $! >"$folder/daemon.pid"
     wait_for 20 daemon_answers || { tail -n 20 "$folder/daemon.log"; return 1; }

@@ -15,12 +15,16 @@
 #
 # LAB_DIR (/run/rtvmd-lab) must be short: sockets live below it. LAB_CACHE keeps what libvirt learns about QEMU.
 # LAB_QEMU_USER (root) is who a private libvirtd runs QEMU as; libvirt-qemu is what Debian's own does.
+# LAB_CPUSETS=1: a private libvirtd keeps its machines in cgroups with cpusets, as it does on a machine with cgroup v2.
+# Where cpusets belong to a v1 hierarchy that nobody uses, they are taken from there; who is to see them like libvirtd
+# runs by "nsenter -m -t LAB_LIBVIRTD_PID".
 set -eu
 
 LAB_DIR=${LAB_DIR:-/run/rtvmd-lab}
 LAB_PAGES_2M=${LAB_PAGES_2M:-0}
 LAB_PAGES_1G=${LAB_PAGES_1G:-1}
 LAB_QEMU_USER=${LAB_QEMU_USER:-root}
+LAB_CPUSETS=${LAB_CPUSETS:-0}
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-build}
 LAB_CACHE=${LAB_CACHE:-$here/../../$build/lab-cache}
@@ -121,8 +125,28 @@ write_configuration() {
 	security_driver = "none"
 	stdio_handler = "file"
 	namespaces = []
-	cgroup_controllers = []
+	cgroup_controllers = [$([ "$LAB_CPUSETS" = 0 ] || echo '"cpuset"')]
 	END
+}
+
+# take_cpusets: sets cgroup2 to a folder where they are, or fails
+take_cpusets() {
+    for cgroup2 in /sys/fs/cgroup /sys/fs/cgroup/unified ""; do
+        if grep -q "^[^ ]* $cgroup2 cgroup2 " /proc/mounts; then break; fi
+    done
+    [ -n "$cgroup2" ] || die "LAB_CPUSETS: there is no cgroup v2 here"
+    ! grep -qw cpuset "$cgroup2/cgroup.controllers" || return 0
+    old=$(awk '$3 == "cgroup" && $4 ~ /(^|,)cpuset(,|$)/ { print $2; exit }' /proc/mounts)
+    [ -n "$old" ] || die "LAB_CPUSETS: this kernel has no cpusets"
+    [ -z "$(find "$old" -mindepth 1 -type d)" ] || die "LAB_CPUSETS: $old is in use"
+    say "cpusets: from $old to $cgroup2"
+    note "cpusets $old $cgroup2"
+    umount "$old"
+    for _ in $(seq 50); do
+        ! grep -qw cpuset "$cgroup2/cgroup.controllers" || return 0
+        sleep 0.1
+    done
+    die "LAB_CPUSETS: $cgroup2 does not get them"
 }
 
 # As udev does on a machine that has it. Without, libvirt asks QEMU anew what it can do at every turn: minutes.
@@ -147,17 +171,21 @@ start_private_libvirtd() {
     for folder in /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /etc/libvirt; do
         mkdir -p "$folder"
     done
+    cgroup2=""
+    [ "$LAB_CPUSETS" = 0 ] || take_cpusets
     say "start a private libvirtd below $LAB_DIR"
     rm -f "$LAB_DIR/libvirtd.pid"
     grep -q '^daemon ' "$journal" || note "daemon $LAB_DIR/libvirtd.pid"
     # shellcheck disable=SC2016  # expanded by the inner shell
-    LAB_DIR=$LAB_DIR LAB_CACHE=$LAB_CACHE LAB_PRELOAD=$preload setsid unshare -m --propagation private sh -c '
+    LAB_DIR=$LAB_DIR LAB_CACHE=$LAB_CACHE LAB_PRELOAD=$preload LAB_CGROUP2=$cgroup2 \
+        setsid unshare -m --propagation private sh -c '
         set -e
         mount --bind "$LAB_DIR/run" /run/libvirt
         mount --bind "$LAB_DIR/lib" /var/lib/libvirt
         mount --bind "$LAB_DIR/log" /var/log/libvirt
         mount --bind "$LAB_CACHE" /var/cache/libvirt
         mount --bind "$LAB_DIR/etc" /etc/libvirt
+        [ "${LAB_CGROUP2:-/sys/fs/cgroup}" = /sys/fs/cgroup ] || mount --bind "$LAB_CGROUP2" /sys/fs/cgroup
         [ -z "$LAB_PRELOAD" ] || export LD_PRELOAD="$LAB_PRELOAD"
         exec libvirtd -f "$LAB_DIR/etc/libvirtd.conf" -p "$LAB_DIR/libvirtd.pid"
     ' >"$LAB_DIR/log/start.log" 2>&1 </dev/null 9>&- &
@@ -255,6 +283,12 @@ undo() {
         say "unmount $2"
         if umount "$2"; then rmdir "$2"; else say "$2 is still in use"; fi
         ;;
+    cpusets)
+        say "cpusets: back to $2"
+        find "$3" -mindepth 1 -depth -type d -path "$3/machine*" -exec rmdir {} \;
+        echo -cpuset >"$3/cgroup.subtree_control" || true
+        mount -t cgroup -o cpuset cgroup "$2" || say "$2 could not be mounted again"
+        ;;
     daemon)
         pid=$(cat "$2" 2>/dev/null || echo 0)
         say "stop libvirtd (pid $pid) and its machines"
@@ -301,7 +335,7 @@ stop-libvirtd | start-libvirtd | power-cut)
     esac
     ;;
 *)
-    sed -n '2,21s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,24s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
