@@ -14,18 +14,19 @@ PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lmbedtls -lmbedx509 -lmbedcrypto
 
 # STATIC=1: everything into one static-pie file. libvirt's client and a small libxml2 come from rtvmd/static/build.sh, the
-# rest from Debian's archives; name services and library loading are wrapped (rtvmd/static/name_services.c).
+# rest from Debian's archives; name services and library loading are wrapped (name_services.c there), parts nobody uses
+# are left out (left_out.c, no_unwinding.ld).
 ifdef STATIC
 STATIC_LIBS ?= build/static-libs
 PACKAGE_CFLAGS := -I$(STATIC_LIBS)/include -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 comma := ,
 WRAPPED := getaddrinfo freeaddrinfo getnameinfo getpwuid getpwuid_r getpwnam getpwnam_r getgrgid getgrgid_r getgrnam \
 	getgrnam_r getgrouplist initgroups getprotobynumber getservbyname dlopen dlsym dlclose dlerror
-PACKAGE_LIBS := -static-pie -s -Wl,--gc-sections -Wl,-z,pack-relative-relocs -Wl,--fatal-warnings $(WRAPPED:%=-Wl$(comma)--wrap=%) -Wl,--start-group \
+PACKAGE_LIBS := -static-pie -s -Wl,--gc-sections -Wl,--no-eh-frame-hdr -Wl,-T,rtvmd/static/no_unwinding.ld -Wl,-z,pack-relative-relocs -Wl,--fatal-warnings $(WRAPPED:%=-Wl$(comma)--wrap=%) -Wl,--start-group \
 	$(STATIC_LIBS)/lib/libvirt.a $(STATIC_LIBS)/lib/libxml2.a -lglib-2.0 -lgobject-2.0 -lgio-2.0 -lgmodule-2.0 \
 	-lpcre2-8 -lffi -ltirpc -lyaml -lsqlite3 -ljansson -lisofs -ljte -larchive -lacl -lnettle -llzma -lzstd -llz4 -lbz2 -lz \
 	-lnuma -levent_core -levent_extra -lseccomp -lmbedtls -lmbedx509 -lmbedcrypto -lm -Wl,--end-group
-STATIC_SOURCES := rtvmd/static/gnutls_standin.c rtvmd/static/name_services.c
+STATIC_SOURCES := rtvmd/static/gnutls_standin.c rtvmd/static/name_services.c rtvmd/static/left_out.c
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wno-format-truncation -Wvla \
@@ -120,6 +121,9 @@ static: ## Build $(BUILD)/static/rtvmd: one static-pie file that needs nothing o
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/static STATIC=1 STATIC_LIBS=$(BUILD)/static-libs CFLAGS="$(STATIC_CFLAGS)" all
 	@rtvmd/static/check.sh $(BUILD)/static/rtvmd
 
+reproducible: ## Two static builds from clean checkouts, compared byte by byte; FULL=1 compiles libvirt twice as well
+	@rtvmd/static/reproduce.sh $(if $(FULL),full)
+
 deps: ## Install what building, running and testing need (Debian packages; root or sudo)
 	@sh tests/setup/deps.sh
 
@@ -149,6 +153,12 @@ bench: $(PROGRAM) $(BENCHES) ## Measurements against their budgets; PART="place 
 	@sh tests/setup/deps.sh bench
 	@BUILD=$(BUILD) PART="$(PART)" sh tests/bench/run.sh
 
+test-static: $(PROGRAM) static ## All integration tests with the static binary
+	@BUILD=$(BUILD) RTVMD_BINARY=$(abspath $(BUILD))/static/rtvmd tests/run $(wildcard tests/integration/test_*.sh)
+
+test-fresh: static ## The static binary on a minimal Debian with nothing but libvirt and QEMU
+	@BUILD=$(BUILD) TEST_TIMEOUT=1800 tests/run tests/fresh/run.sh
+
 test-edge: $(PROGRAM) ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end
 	@BUILD=$(BUILD) sh tests/edge/run.sh
 
@@ -158,22 +168,36 @@ lint: ## Layers, house rules, formatting, clang-tidy, cppcheck, shellcheck
 format: ## Run clang-format over our sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-install: $(PROGRAM) ## Install below $(DESTDIR)$(PREFIX): program, manual pages, completions, unit files
-	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/rtvmd
-	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man5 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	$(PROGRAM) manual rtvmd >$(DESTDIR)$(PREFIX)/share/man/man8/rtvmd.8
-	$(PROGRAM) manual rtvmd.yaml >$(DESTDIR)$(PREFIX)/share/man/man5/rtvmd.yaml.5
-	$(PROGRAM) manual rtvmd-manifest >$(DESTDIR)$(PREFIX)/share/man/man5/rtvmd-manifest.5
-	$(PROGRAM) completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rtvmd
-	$(PROGRAM) completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rtvmd
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/bin/rtvmd|$(PREFIX)/bin/rtvmd|' rtvmd/dist/rtvmd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/rtvmd.service
-	install -D -m 0644 rtvmd/dist/rtvmd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/rtvmd.socket
-	install -D -m 0644 rtvmd/dist/rtvmd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/rtvmd.conf
-	install -D -m 0644 rtvmd/dist/rtvmd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rtvmd.conf
-	[ -e $(DESTDIR)/etc/rtvmd/rtvmd.yaml ] || { install -d $(DESTDIR)/etc/rtvmd && \
-		$(PROGRAM) manual sample >$(DESTDIR)/etc/rtvmd/rtvmd.yaml; }
+# What is installed: INSTALLED=build/static/rtvmd takes the static program. The configuration is written once and kept.
+INSTALLED ?= $(PROGRAM)
+SHARE := $(DESTDIR)$(PREFIX)/share
+UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/system
+CONFIGURATION := $(DESTDIR)/etc/rtvmd/rtvmd.yaml
+INSTALLED_FILES := $(DESTDIR)$(PREFIX)/bin/rtvmd $(SHARE)/man/man8/rtvmd.8 $(SHARE)/man/man5/rtvmd.yaml.5 \
+	$(SHARE)/man/man5/rtvmd-manifest.5 $(SHARE)/bash-completion/completions/rtvmd $(SHARE)/zsh/site-functions/_rtvmd \
+	$(UNITS)/rtvmd.service $(UNITS)/rtvmd.socket $(DESTDIR)$(PREFIX)/lib/sysusers.d/rtvmd.conf \
+	$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rtvmd.conf
+
+install: $(INSTALLED) ## Install below $(DESTDIR)$(PREFIX): program, manual pages, completions, unit files
+	install -d $(dir $(INSTALLED_FILES))
+	install -m 0755 $(INSTALLED) $(DESTDIR)$(PREFIX)/bin/rtvmd
+	$(INSTALLED) manual rtvmd >$(SHARE)/man/man8/rtvmd.8
+	$(INSTALLED) manual rtvmd.yaml >$(SHARE)/man/man5/rtvmd.yaml.5
+	$(INSTALLED) manual rtvmd-manifest >$(SHARE)/man/man5/rtvmd-manifest.5
+	$(INSTALLED) completion bash >$(SHARE)/bash-completion/completions/rtvmd
+	$(INSTALLED) completion zsh >$(SHARE)/zsh/site-functions/_rtvmd
+	sed 's|/usr/bin/rtvmd|$(PREFIX)/bin/rtvmd|' rtvmd/dist/rtvmd.service >$(UNITS)/rtvmd.service
+	install -m 0644 rtvmd/dist/rtvmd.socket $(UNITS)/rtvmd.socket
+	install -m 0644 rtvmd/dist/rtvmd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/rtvmd.conf
+	install -m 0644 rtvmd/dist/rtvmd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rtvmd.conf
+	[ -e $(CONFIGURATION) ] || { install -d $(dir $(CONFIGURATION)) && $(INSTALLED) manual sample >$(CONFIGURATION); }
+	@[ -n "$(DESTDIR)" ] || echo "next: systemd-sysusers; systemctl daemon-reload; systemctl enable --now rtvmd"
+
+uninstall: ## Remove what install put there; a changed configuration and the state folder stay
+	@if [ -x $(DESTDIR)$(PREFIX)/bin/rtvmd ] && $(DESTDIR)$(PREFIX)/bin/rtvmd manual sample | cmp -s - $(CONFIGURATION); then \
+		rm -f $(CONFIGURATION); rmdir $(dir $(CONFIGURATION)); \
+	elif [ -e $(CONFIGURATION) ]; then echo "kept: $(CONFIGURATION), which was changed"; fi
+	rm -f $(INSTALLED_FILES)
 
 deb: static ## A Debian package of the static program, and its bill of materials, in $(BUILD)/deb
 	@rtvmd/dist/deb.sh $(BUILD)/static/rtvmd $(BUILD)/deb
@@ -185,6 +209,6 @@ clean: ## Remove $(BUILD)
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all static deps demo test test-fast unit golden asan fuzz bench test-edge lint format install deb clean help
+.PHONY: all static reproducible deps demo test test-fast unit golden asan fuzz bench test-static test-fresh test-edge lint format install uninstall deb clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
