@@ -1,0 +1,61 @@
+#!/bin/sh
+# make install and uninstall below a folder, as a packager or a careful person does; needs no root.
+# shellcheck disable=SC2317  # results are made by check
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/integration/lab_lib.sh
+folder=$(mktemp -d /tmp/rtvmd-install-XXXXXX)
+trap 'rm -rf "$folder"' EXIT
+make_() {
+    make --no-print-directory BUILD="$BUILD" INSTALLED="$RTVMD_BINARY" DESTDIR="$folder" PREFIX=/opt/rt "$@"
+}
+installs() {
+    make_ install && (cd "$folder" && find . -type f | sort) >"$folder.list" && diff - "$folder.list" <<END
+./etc/rtvmd/rtvmd.yaml
+./opt/rt/bin/rtvmd
+./opt/rt/lib/systemd/system/rtvmd.service
+./opt/rt/lib/systemd/system/rtvmd.socket
+./opt/rt/lib/sysusers.d/rtvmd.conf
+./opt/rt/lib/tmpfiles.d/rtvmd.conf
+./opt/rt/share/bash-completion/completions/rtvmd
+./opt/rt/share/man/man5/rtvmd-manifest.5
+./opt/rt/share/man/man5/rtvmd.yaml.5
+./opt/rt/share/man/man8/rtvmd.8
+./opt/rt/share/zsh/site-functions/_rtvmd
+END
+}
+unit_is_right() {
+    grep -q '^ExecStart=/opt/rt/bin/rtvmd serve' "$folder/opt/rt/lib/systemd/system/rtvmd.service" || return 1
+    command -v systemd-analyze >/dev/null || return 0
+    sed "s|/opt/rt/bin/rtvmd|$(realpath "$RTVMD_BINARY")|" "$folder/opt/rt/lib/systemd/system/rtvmd.service" >"$folder.service"
+    mv "$folder.service" "$folder/rtvmd.service"
+    said=$(systemd-analyze verify --man=no "$folder/rtvmd.service" 2>&1)
+    rm "$folder/rtvmd.service"
+    echo "$said"
+    [ -z "$said" ]
+}
+pages_are_right() {
+    for page in man8/rtvmd.8 man5/rtvmd.yaml.5 man5/rtvmd-manifest.5; do
+        said=$(LC_ALL=C.UTF-8 MANWIDTH=100 man --warnings -l "$folder/opt/rt/share/man/$page" 2>&1 >/dev/null)
+        [ -z "$said" ] || { echo "$page: $said"; return 1; }
+    done
+}
+completes() {
+    bash -c '. "$1/opt/rt/share/bash-completion/completions/rtvmd" && PATH="$1/opt/rt/bin:$PATH" && COMP_WORDS=(rtvmd ba) COMP_CWORD=1 &&
+        f=$(complete -p rtvmd | sed "s/.*-F \([^ ]*\).*/\1/") && $f rtvmd ba rtvmd && printf "%s\n" "${COMPREPLY[@]}" | grep -x backup' sh "$folder"
+}
+keeps_a_change() {
+    echo "log: {level: debug}" >>"$folder/etc/rtvmd/rtvmd.yaml" && make_ install && grep -q 'level: debug}' "$folder/etc/rtvmd/rtvmd.yaml" &&
+        make_ uninstall | grep -q '^kept: ' && [ "$(cd "$folder" && find . -type f)" = ./etc/rtvmd/rtvmd.yaml ]
+}
+leaves_nothing() {
+    rm "$folder/etc/rtvmd/rtvmd.yaml" && make_ install && make_ uninstall && [ -z "$(find "$folder" -type f)" ]
+}
+check "make install puts every file where it belongs" installs
+check "the unit starts what was installed" unit_is_right
+if command -v man >/dev/null; then check "the manual pages have no mistakes" pages_are_right; else skip "the manual pages have no mistakes" "there is no man"; fi
+check "the shell completes verbs" completes
+check "a changed configuration survives both" keeps_a_change
+check "make uninstall leaves nothing" leaves_nothing
+rm -f "$folder.list"
+finish
