@@ -3,8 +3,9 @@
  *
  *   1. isolate_early()     before anything is read: no new privileges (a setuid child gains nothing), not dumpable
  *                          (no core file with secrets, no attach by others), file mode mask.
- *   2. isolate_capabilities()  after the listeners are open: the bounding and effective sets shrink to what the
- *                          configuration needs (host tuning needs more than running VMs does).
+ *   2. isolate_capabilities()  after the listeners are open and before there is a second thread (each has sets of its
+ *                          own): the bounding and effective sets shrink to what the configuration needs (host tuning
+ *                          needs more than running VMs does).
  *   3. isolate_syscalls()  before the first request is read: a seccomp filter refuses (EPERM) what no part of the
  *                          daemon or its children (skopeo, qemu-img) does: loading kernel code, kexec, mounting,
  * changing namespaces, tracing, setting clocks, keyrings, bpf, raw I/O ports, reboot.

@@ -19,6 +19,8 @@ struct list {
 
 struct worker_pool {
     struct loop *loop;
+    unsigned wanted; /* threads, from the first job on */
+    struct cpuset cpus;
     unsigned thread_count;
     pthread_t *thread;
     pthread_mutex_t lock;
@@ -123,8 +125,11 @@ void worker_keep_thread_on(const struct cpuset *cpus)
         log_warn("cannot stay on the housekeeping CPUs; check the cpuset of the service");
 }
 
-static void start_threads(struct worker_pool *pool, unsigned threads, const struct cpuset *cpus)
+/* With the first job, so that what the process gives up before (capabilities: each thread has its own) is given up by
+ * all of them. */
+static void start_threads(struct worker_pool *pool)
 {
+    const struct cpuset *cpus = &pool->cpus;
     _Static_assert(CPU_SETSIZE >= CPUSET_MAX, "a cpu_set_t holds every CPU we know");
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -137,8 +142,8 @@ static void start_threads(struct worker_pool *pool, unsigned threads, const stru
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pool->thread = must_calloc(threads, sizeof *pool->thread);
-    for (unsigned i = 0; i < threads; i++) {
+    pool->thread = must_calloc(pool->wanted, sizeof *pool->thread);
+    for (unsigned i = 0; i < pool->wanted; i++) {
         int r = pthread_create(&pool->thread[i], &attributes, work, pool);
         if (r != 0 && !cpuset_is_empty(cpus)) {
             /* The wanted CPUs are outside of what this process may use (a cpuset cgroup): the rest of it then. */
@@ -165,12 +170,12 @@ struct worker_pool *worker_pool_new(struct loop *loop, unsigned threads, const s
     pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pool->event_fd < 0)
         abort();
-    if (threads) {
+    pool->wanted = threads;
+    pool->cpus = *cpus;
+    if (threads)
         pool->event = loop_watch_fd(loop, pool->event_fd, LOOP_READ, on_finished, pool);
-        start_threads(pool, threads, cpus);
-    } else {
+    else
         pool->inline_timer = loop_timer(loop, run_inline, pool);
-    }
     return pool;
 }
 
@@ -204,6 +209,8 @@ void worker_pool_free(struct worker_pool *pool)
 void worker_submit(struct worker_pool *pool, struct worker_job *job)
 {
     pool->pending++;
+    if (!pool->thread && pool->wanted)
+        start_threads(pool);
     pthread_mutex_lock(&pool->lock);
     list_add(&pool->waiting, job);
     pthread_mutex_unlock(&pool->lock);
