@@ -96,6 +96,8 @@ int main(int argc, char **argv)
             return VERBS[i].run(argc - 1, argv + 1);
     if (strcmp(name, "image-unpack") == 0)
         return verb_image_unpack(argc - 1, argv + 1);
+    if (strcmp(name, "confined") == 0)
+        return verb_confined(argc - 1, argv + 1);
     fprintf(stderr, "rtvmd: unknown verb \"%s\"; rtvmd --help lists them\n", argv[1]);
     return 2;
 }

@@ -22,6 +22,7 @@ int verb_completion(int argc, char **argv);
 int verb_manual(int argc, char **argv);
 int verb_image(int argc, char **argv);
 int verb_image_unpack(int argc, char **argv); /* hidden: runtime/image/unpack.h */
+int verb_confined(int argc, char **argv);     /* hidden: runtime/image/qemu_img.h */
 int verb_doctor(int argc, char **argv);
 int verb_latency(int argc, char **argv);
 int verb_tune(int argc, char **argv);

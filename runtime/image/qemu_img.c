@@ -93,13 +93,20 @@ int disk_judge_head(const unsigned char *head, size_t length, struct disk_facts 
     return 0;
 }
 
-/* Its author may have meant harm: qemu-img gets limits of its own. argv starts with room for them. */
-static int run_limited(const char *const words[], struct text *ret_output, struct error *err)
+/* The author of a file may have meant harm. access is "read" or "write". */
+static int run_confined(const char *access, const char *const words[], struct text *ret_output, struct error *err)
 {
-    const char *argv[16] = {"prlimit", "--as=1073741824", "--cpu=60", "--core=0", "qemu-img"};
-    for (size_t i = 5; i < ARRAY_SIZE(argv) - 1 && *words; i++)
+    static const char SELF[] = "/proc/self/exe";
+    const char *argv[20] = {SELF, CONFINED_VERB, access, "qemu-img"};
+    for (size_t i = 4; i < ARRAY_SIZE(argv) - 1 && *words; i++)
         argv[i] = *words++;
-    return process_run(argv, LIMIT_IMAGE_TOOL_MS, 1u << 20, ret_output, err);
+    if (process_run(argv, LIMIT_IMAGE_TOOL_MS, 1u << 20, ret_output, err) == 0)
+        return 0;
+    if (err->kind == ERROR_NOT_FOUND)
+        return fail(err, ERROR_NOT_FOUND, "program qemu-img not found: install it or add it to PATH");
+    struct error said = *err;
+    bool named = text_starts_with(said.text, SELF);
+    return fail(err, said.kind, "%s%.900s", named ? "qemu-img" : "", said.text + (named ? sizeof SELF - 1 : 0));
 }
 
 /* Finds files that were cut short, which otherwise become a guest's read errors. Clusters nobody uses are harmless. */
@@ -107,7 +114,7 @@ static int check_structure(const char *path, struct error *err)
 {
     const char *const words[] = {"check", "-q", "-f", "qcow2", "--", path, NULL};
     struct error why;
-    if (run_limited(words, NULL, &why) == 0 || strstr(why.text, "Leaked cluster"))
+    if (run_confined("read", words, NULL, &why) == 0 || strstr(why.text, "Leaked cluster"))
         return 0;
     return fail(err, why.kind == ERROR_INTERNAL ? ERROR_INVALID : why.kind,
                 "the qcow2 file is damaged or incomplete (%.300s): copy it again", why.text);
@@ -118,7 +125,7 @@ static int ask_qemu_img(const char *path, struct disk_facts *facts, struct error
 {
     const char *const words[] = {"info", "-U", "-f", "qcow2", "--output=json", "--", path, NULL};
     auto_text output = {0};
-    if (run_limited(words, &output, err) < 0)
+    if (run_confined("read", words, &output, err) < 0)
         return err->kind == ERROR_NOT_FOUND ? -1 : fail(err, ERROR_INVALID, "not a usable qcow2 file: %s", err->text);
     auto_json *info = json_from_text(text_cstr(&output), output.length, err);
     if (!info)
@@ -153,10 +160,10 @@ int disk_inspect(const char *path, struct disk_facts *ret_facts, struct error *e
     return 0;
 }
 
-static int create(const char *path, const char *const argv[], struct error *err)
+static int create(const char *path, const char *const words[], struct error *err)
 {
     unlink(path);
-    if (process_run(argv, LIMIT_IMAGE_TOOL_MS, 4096, NULL, err) < 0) {
+    if (run_confined("write", words, NULL, err) < 0) {
         unlink(path);
         return error_prefix(err, "make %s", path);
     }
@@ -169,14 +176,13 @@ int disk_make_empty(const char *path, uint64_t bytes, struct error *err)
 {
     char size[32];
     snprintf(size, sizeof size, "%" PRIu64, bytes);
-    const char *const argv[] = {"qemu-img", "create", "-q", "-f", "qcow2", "--", path, size, NULL};
-    return create(path, argv, err);
+    const char *const words[] = {"create", "-q", "-f", "qcow2", "--", path, size, NULL};
+    return create(path, words, err);
 }
 
 int disk_make_overlay(const char *path, const char *backing_path, bool backing_qcow2, struct error *err)
 {
     const char *format = backing_qcow2 ? "qcow2" : "raw";
-    const char *const argv[] = {"qemu-img", "create", "-q",         "-f", "qcow2", "-F",
-                                format,     "-b",     backing_path, "--", path,    NULL};
-    return create(path, argv, err);
+    const char *const words[] = {"create", "-q", "-f", "qcow2", "-F", format, "-b", backing_path, "--", path, NULL};
+    return create(path, words, err);
 }

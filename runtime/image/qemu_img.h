@@ -1,9 +1,12 @@
 /* Disk images as files: what they are, and making new ones. qemu-img does the work; before it is let near a foreign
  * file, the file's own head is read here, because opening a hostile qcow2 is how qemu-img is attacked (backing and
- * data files that name other files). */
+ * data files that name other files). And qemu-img itself runs confined: this same program started anew with the hidden
+ * verb "confined" gives up what qemu-img does not need (rtvmd/verb_confined.c) and becomes it. */
 #pragma once
 
 #include "rtvmd/base/error.h"
+
+#define CONFINED_VERB "confined" /* read|write PROGRAM ARGUMENTS… */
 
 struct disk_facts {
     bool qcow2;             /* else raw */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "rtvmd/base/process.h"
+#include "rtvmd/verbs.h"
 #include "runtime/image/unpack.h"
 #include "tests/unit/layout.h"
 
@@ -450,6 +451,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], UNPACK_VERB) == 0)
         _exit(unpack_child(argc - 1, argv + 1, NULL));
+    if (argc > 1 && strcmp(argv[1], CONFINED_VERB) == 0)
+        return verb_confined(argc - 1, argv + 1);
     struct error err;
     if (!mkdtemp(folder))
         return 1;

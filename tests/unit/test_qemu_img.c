@@ -1,6 +1,7 @@
 #include "runtime/image/qemu_img.c"
 
 #include "rtvmd/base/file.h"
+#include "rtvmd/verbs.h"
 #include "tests/test.h"
 
 static char folder[] = "/tmp/test_qemu_img.XXXXXX";
@@ -120,8 +121,10 @@ static void bounds_the_size(void)
     CHECK_INT(disk_inspect(path, &facts, &err), -1);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], CONFINED_VERB) == 0)
+        return verb_confined(argc - 1, argv + 1);
     struct error err;
     if (!mkdtemp(folder))
         return 1;
