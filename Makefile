@@ -176,7 +176,7 @@ CONFIGURATION := $(DESTDIR)/etc/rtvmd/rtvmd.yaml
 INSTALLED_FILES := $(DESTDIR)$(PREFIX)/bin/rtvmd $(SHARE)/man/man8/rtvmd.8 $(SHARE)/man/man5/rtvmd.yaml.5 \
 	$(SHARE)/man/man5/rtvmd-manifest.5 $(SHARE)/bash-completion/completions/rtvmd $(SHARE)/zsh/site-functions/_rtvmd \
 	$(UNITS)/rtvmd.service $(UNITS)/rtvmd.socket $(DESTDIR)$(PREFIX)/lib/sysusers.d/rtvmd.conf \
-	$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rtvmd.conf
+	$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rtvmd.conf $(SHARE)/doc/rtvmd/unprivileged.conf
 
 install: $(INSTALLED) ## Install below $(DESTDIR)$(PREFIX): program, manual pages, completions, unit files
 	install -d $(dir $(INSTALLED_FILES))
@@ -190,6 +190,7 @@ install: $(INSTALLED) ## Install below $(DESTDIR)$(PREFIX): program, manual page
 	install -m 0644 rtvmd/dist/rtvmd.socket $(UNITS)/rtvmd.socket
 	install -m 0644 rtvmd/dist/rtvmd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/rtvmd.conf
 	install -m 0644 rtvmd/dist/rtvmd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/rtvmd.conf
+	install -m 0644 rtvmd/dist/unprivileged.conf $(SHARE)/doc/rtvmd/unprivileged.conf
 	[ -e $(CONFIGURATION) ] || { install -d $(dir $(CONFIGURATION)) && $(INSTALLED) manual sample >$(CONFIGURATION); }
 	@[ -n "$(DESTDIR)" ] || echo "next: systemd-sysusers; systemctl daemon-reload; systemctl enable --now rtvmd"
 

@@ -38,6 +38,11 @@ char *paths_socket(void)
     const char *given = getenv("RTVMD_SOCKET");
     if (given && given[0])
         return must_strdup(given);
+    static const char SYSTEM[] = "/run/rtvmd/rtvmd.sock";
     auto_free char *run = paths_run_dir();
-    return must_format("%s/rtvmd.sock", run);
+    char *own = must_format("%s/rtvmd.sock", run);
+    if (access(own, F_OK) == 0 || access(SYSTEM, F_OK) < 0)
+        return own;
+    free(own);
+    return must_strdup(SYSTEM);
 }

@@ -3,7 +3,8 @@
  *                 root               anybody else
  *   state         /var/lib/rtvmd     $XDG_STATE_HOME/rtvmd, else ~/.local/state/rtvmd
  *   run           /run/rtvmd         $XDG_RUNTIME_DIR/rtvmd, else STATE/run
- *   socket        RUN/rtvmd.sock     the same; $RTVMD_SOCKET comes first, for clients
+ *   socket        RUN/rtvmd.sock     the same, or, where only that is there, root's (its group may use it);
+ *                                    $RTVMD_SOCKET comes first, for clients
  * As the XDG base directory rules ask, a relative path in those variables counts as unset. */
 #pragma once
 

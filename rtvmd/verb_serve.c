@@ -57,6 +57,21 @@ struct daemon {
 
 /* ---- configuration */
 
+/* Folders a service manager made for us (StateDirectory=, RuntimeDirectory= of a unit) come before this user's own. */
+static int take_service_folders(struct config *config, struct error *err)
+{
+    const char *state = getenv("STATE_DIRECTORY");
+    const char *run = getenv("RUNTIME_DIRECTORY");
+    if (state && config_set(config, "stateDir", state, err) < 0)
+        return error_prefix(err, "STATE_DIRECTORY");
+    if (!run)
+        return 0;
+    auto_free char *socket = must_format("%s/rtvmd.sock", run);
+    return config_set(config, "runDir", run, err) < 0 || config_set(config, "api.socket", socket, err) < 0
+               ? error_prefix(err, "RUNTIME_DIRECTORY")
+               : 0;
+}
+
 static int configure(struct config *config, const struct arguments *given, struct error *err)
 {
     const struct {
@@ -74,6 +89,8 @@ static int configure(struct config *config, const struct arguments *given, struc
         {"api.plainHTTP", given->plain_http ? "true" : NULL},
     };
     config_init(config);
+    if (take_service_folders(config, err) < 0)
+        return -1;
     const char *file = given->config_file ? given->config_file : DEFAULT_CONFIG;
     if (config_read_file(config, file, err) < 0 && (given->config_file || err->kind != ERROR_NOT_FOUND))
         return -1;

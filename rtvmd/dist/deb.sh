@@ -31,6 +31,7 @@ mkdir -p "$root/etc/rtvmd" "$root/usr/share/man/man8" "$root/usr/share/man/man5"
 "$program" completion bash >"$root/usr/share/bash-completion/completions/rtvmd"
 "$program" completion zsh >"$root/usr/share/zsh/vendor-completions/_rtvmd"
 cp -r "$here/../../examples" "$root/usr/share/doc/rtvmd/examples"
+cp "$here/unprivileged.conf" "$root/usr/share/doc/rtvmd/examples/"
 find "$root/usr/share/doc/rtvmd/examples" -type f -exec chmod 644 {} +
 put 644 "$here/copyright" /usr/share/doc/rtvmd/copyright
 date=$(LC_ALL=C date -u -R -d "@$epoch")

@@ -18,6 +18,7 @@ installs() {
 ./opt/rt/lib/sysusers.d/rtvmd.conf
 ./opt/rt/lib/tmpfiles.d/rtvmd.conf
 ./opt/rt/share/bash-completion/completions/rtvmd
+./opt/rt/share/doc/rtvmd/unprivileged.conf
 ./opt/rt/share/man/man5/rtvmd-manifest.5
 ./opt/rt/share/man/man5/rtvmd.yaml.5
 ./opt/rt/share/man/man8/rtvmd.8
@@ -46,7 +47,7 @@ completes() {
 }
 keeps_a_change() {
     echo "log: {level: debug}" >>"$folder/etc/rtvmd/rtvmd.yaml" && make_ install && grep -q 'level: debug}' "$folder/etc/rtvmd/rtvmd.yaml" &&
-        make_ uninstall | grep -q '^kept: ' && [ "$(cd "$folder" && find . -type f)" = ./etc/rtvmd/rtvmd.yaml ]
+        make_ uninstall >"$folder.out" && grep -q '^kept: ' "$folder.out" && [ "$(cd "$folder" && find . -type f)" = ./etc/rtvmd/rtvmd.yaml ]
 }
 leaves_nothing() {
     rm "$folder/etc/rtvmd/rtvmd.yaml" && make_ install && make_ uninstall && [ -z "$(find "$folder" -type f)" ]
@@ -57,5 +58,5 @@ if command -v man >/dev/null; then check "the manual pages have no mistakes" pag
 check "the shell completes verbs" completes
 check "a changed configuration survives both" keeps_a_change
 check "make uninstall leaves nothing" leaves_nothing
-rm -f "$folder.list"
+rm -f "$folder.list" "$folder.out"
 finish

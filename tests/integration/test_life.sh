@@ -83,6 +83,18 @@ journal_gets_priorities() {
         wait_for 10 says '<3>nothing reloaded'
 }
 
+# As a unit with StateDirectory= and RuntimeDirectory= gives them, whoever it runs as.
+uses_the_managers_folders() {
+    STATE_DIRECTORY=$folder/unit-state RUNTIME_DIRECTORY=$folder/unit-run "$RTVMD_BINARY" serve --libvirt test:///default \
+        >"$folder/unit.log" 2>&1 &
+    unit=$!
+    wait_for 20 "$RTVMD_BINARY" get nodes --socket "$folder/unit-run/rtvmd.sock" && [ -s "$folder/unit-state/rtvmd.db" ]
+    served=$?
+    kill "$unit"
+    wait "$unit"
+    return "$served"
+}
+
 # ---- backup and restore
 backs_up() {
     put kept && rtvmd backup "$folder/backup" && [ "$(stat -c %a "$folder/backup")" = 600 ] && put late &&
@@ -99,6 +111,7 @@ older_versions_are_gone() {
 : >"$folder/daemon.log"
 check "a mistake in the configuration ends the start and is named" a_mistake_ends_the_start
 check "the sample configuration is accepted as it is" the_sample_is_accepted
+check "the folders a service manager made are used" uses_the_managers_folders
 check "SIGHUP: what can change is taken over, and said" is_taken_over
 check "SIGHUP: what cannot is named, and waits" waits_for_a_restart
 check "SIGHUP: a mistake changes nothing" changes_nothing 'log: {level: loud}' 'log.level: "loud" is none of' mistake
