@@ -1,0 +1,40 @@
+#!/bin/sh
+# A small machine out of a Debian root: machine.sh BASE LAYER ROOT UP SHIM, in a mount namespace of its own. Nothing is
+# written to BASE. Sleeps when it is up (the file UP); killed, the namespace goes with it.
+base=$1 layer=$2 root=$3 up=$4 shim=$5
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$layer"
+mkdir "$layer/upper" "$layer/work"
+mount -t overlay -o "lowerdir=$base,upperdir=$layer/upper,workdir=$layer/work" overlay "$root"
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount -t tmpfs -o mode=755 tmpfs "$root/run"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for device in null zero full random urandom tty kvm net/tun vhost-net; do
+    [ -c "/dev/$device" ] || continue
+    mkdir -p "$root/dev/$(dirname "$device")"
+    # shellcheck disable=SC2046  # two numbers
+    mknod -m 666 "$root/dev/$device" c $(stat -c '0x%t 0x%T' "/dev/$device")
+done
+# as udev would
+[ ! -c "$root/dev/kvm" ] || { chroot "$root" chgrp kvm /dev/kvm && chmod 660 "$root/dev/kvm"; }
+mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/hugepages"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+mount -t hugetlbfs -o pagesize=2M hugetlbfs "$root/dev/hugepages"
+mkdir -p "$root/run/libvirt"
+# No cgroups to manage here: there is no systemd to ask for them.
+echo 'cgroup_controllers = []' >>"$root/etc/libvirt/qemu.conf"
+preload=""
+if [ -n "$shim" ]; then
+    cp "$shim" "$root/run/memlock_shim.so"
+    preload=LD_PRELOAD=/run/memlock_shim.so
+fi
+in_root() {
+    chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+in_root virtlogd -d -p /run/virtlogd.pid
+in_root ${preload:+"$preload"} libvirtd -d -p /run/libvirtd.pid
+: >"$up"
+exec sleep 3600
