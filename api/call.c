@@ -39,20 +39,57 @@ static bool wants_pretty(const struct call *call)
     return false;
 }
 
+static void answer_body(struct call *call, int status, struct http_body *body)
+{
+    http_reply_body(call->http, status, "application/json", body);
+    call_end(call, status);
+}
+
+static struct shared_text *pretty_text(json_t *value)
+{
+    struct text out = {0};
+    json_write_pretty(value, &out);
+    return shared_text_new(text_take(&out));
+}
+
+static void add_and_release(struct http_body *body, struct shared_text *text)
+{
+    http_body_add_shared(body, text);
+    shared_text_release(text);
+}
+
 void call_answer(struct call *call, int status, json_t *value)
 {
-    char *text;
-    if (wants_pretty(call)) {
-        struct text out = {0};
-        json_write_pretty(value, &out);
-        text = text_take(&out);
-    } else {
-        text = json_to_text(value);
-    }
+    struct http_body *body = http_body_new();
+    add_and_release(body, wants_pretty(call) ? pretty_text(value) : store_text(call->api->store, value));
     audit(call, status, value);
     json_decref(value);
-    http_reply_take(call->http, status, "application/json", text);
-    call_end(call, status);
+    answer_body(call, status, body);
+}
+
+void call_answer_list(struct call *call, json_t *list, json_t *items)
+{
+    if (wants_pretty(call)) {
+        json_object_set(list, "items", items);
+        call_answer(call, 200, list);
+        return;
+    }
+    struct http_body *body = http_body_new();
+    auto_free char *head = json_to_text(list);
+    head[strlen(head) - 1] = '\0'; /* the brace that would end it */
+    http_body_add(body, head);
+    http_body_add(body, ",\"items\":[");
+    size_t i;
+    json_t *object;
+    json_array_foreach(items, i, object)
+    {
+        if (i > 0)
+            http_body_add(body, ",");
+        add_and_release(body, store_text(call->api->store, object));
+    }
+    http_body_add(body, "]}");
+    json_decref(list);
+    answer_body(call, 200, body);
 }
 
 void call_answer_text(struct call *call, int status, const char *text)

@@ -74,6 +74,12 @@ void http_add_header(struct http_request *request, const char *name, const char 
 void http_reply(struct http_request *request, int status, const char *content_type, const char *bytes, size_t length);
 /* Answers with a heap string, which is freed when it is sent. */
 void http_reply_take(struct http_request *request, int status, const char *content_type, char *text);
+/* An answer put together from pieces. Shared text is not copied: one hold of it is kept until it is sent. */
+struct http_body;
+struct http_body *http_body_new(void);
+void http_body_add(struct http_body *body, const char *text);
+void http_body_add_shared(struct http_body *body, struct shared_text *text);
+void http_reply_body(struct http_request *request, int status, const char *content_type, struct http_body *body);
 
 /* Answers with what is in a file: never as a whole in memory. Takes the descriptor; the file may be unlinked already.
  */
@@ -87,6 +93,7 @@ struct http_stream *http_stream_begin(struct http_request *request, int status, 
                                       void (*on_closed)(void *arg), void *arg);
 /* False when the client is gone or being cut off: stop writing, on_closed is about to come. */
 bool http_stream_write(struct http_stream *stream, const char *bytes, size_t length);
+bool http_stream_write_shared(struct http_stream *stream, struct shared_text *text); /* without copying it */
 /* This many bytes more than the limit may wait: the client asked for them all at once (the list a watch begins with).
  */
 void http_stream_allow(struct http_stream *stream, size_t bytes);

@@ -258,18 +258,46 @@ void http_reply(struct http_request *request, int status, const char *content_ty
     reply_buffer(request, status, content_type, body);
 }
 
-static void free_sent(const void *bytes, size_t length, void *arg)
+/* A body is an evbuffer by another name: nobody outside needs to know libevent. */
+static struct evbuffer *buffer_of(struct http_body *body)
+{
+    return (struct evbuffer *)body;
+}
+
+struct http_body *http_body_new(void)
+{
+    return (struct http_body *)buffer_new();
+}
+
+void http_body_add(struct http_body *body, const char *text)
+{
+    evbuffer_add(buffer_of(body), text, strlen(text));
+}
+
+static void release_sent(const void *bytes, size_t length, void *arg)
 {
     (void)bytes;
     (void)length;
-    free(arg);
+    shared_text_release(arg);
+}
+
+void http_body_add_shared(struct http_body *body, struct shared_text *text)
+{
+    evbuffer_add_reference(buffer_of(body), text->data, text->length, release_sent, shared_text_hold(text));
+}
+
+void http_reply_body(struct http_request *request, int status, const char *content_type, struct http_body *body)
+{
+    reply_buffer(request, status, content_type, buffer_of(body));
 }
 
 void http_reply_take(struct http_request *request, int status, const char *content_type, char *text)
 {
-    struct evbuffer *body = buffer_new();
-    evbuffer_add_reference(body, text, strlen(text), free_sent, text);
-    reply_buffer(request, status, content_type, body);
+    struct http_body *body = http_body_new();
+    struct shared_text *shared = shared_text_new(text);
+    http_body_add_shared(body, shared);
+    shared_text_release(shared);
+    http_reply_body(request, status, content_type, body);
 }
 
 void http_reply_file(struct http_request *request, int status, const char *content_type, int fd)
@@ -323,20 +351,42 @@ struct http_stream *http_stream_begin(struct http_request *request, int status, 
     return stream;
 }
 
-bool http_stream_write(struct http_stream *stream, const char *bytes, size_t length)
+/* Whether this many bytes more may wait; if not, the client is cut off. */
+static bool stream_has_room(struct http_stream *stream, size_t length)
 {
     struct bufferevent *bufferevent = stream->connection->bufferevent;
     if (stream->is_dying)
         return false;
-    if (evbuffer_get_length(bufferevent_get_output(bufferevent)) + length > stream->limit_bytes) {
-        stream->is_dying = true;
-        bufferevent_trigger_event(bufferevent, BEV_EVENT_WRITING | BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
-        return false;
-    }
-    struct evbuffer *piece = buffer_new();
-    evbuffer_add(piece, bytes, length);
+    if (evbuffer_get_length(bufferevent_get_output(bufferevent)) + length <= stream->limit_bytes)
+        return true;
+    stream->is_dying = true;
+    bufferevent_trigger_event(bufferevent, BEV_EVENT_WRITING | BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
+    return false;
+}
+
+static void stream_send(struct http_stream *stream, struct evbuffer *piece)
+{
     evhttp_send_reply_chunk(stream->event, piece);
     evbuffer_free(piece);
+}
+
+bool http_stream_write(struct http_stream *stream, const char *bytes, size_t length)
+{
+    if (!stream_has_room(stream, length))
+        return false;
+    struct evbuffer *piece = buffer_new();
+    evbuffer_add(piece, bytes, length);
+    stream_send(stream, piece);
+    return true;
+}
+
+bool http_stream_write_shared(struct http_stream *stream, struct shared_text *text)
+{
+    if (!stream_has_room(stream, text->length))
+        return false;
+    struct http_body *piece = http_body_new();
+    http_body_add_shared(piece, text);
+    stream_send(stream, buffer_of(piece));
     return true;
 }
 

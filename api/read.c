@@ -143,22 +143,27 @@ static json_t *list_meta(const struct page *page, const json_t *items, uint64_t 
     return meta;
 }
 
-static json_t *list_in_form(const struct call *call, enum table_include include, json_t *items, json_t *meta)
+static void answer_list(struct call *call, enum table_include include, json_t *items, json_t *meta)
 {
     const struct target *t = &call->target;
-    if (call->form == FORM_TABLE)
-        return table_render(t->resource, items, meta, include, true);
+    if (call->form == FORM_TABLE) {
+        call_answer(call, 200, table_render(t->resource, items, meta, include, true));
+        return;
+    }
     auto_free char *api_version = resource_api_version(t->resource, t->version);
     auto_free char *kind = must_format("%sList", t->resource->kind);
-    if (call->form != FORM_METADATA)
-        return json_pack("{s:s, s:s, s:O, s:O}", "kind", kind, "apiVersion", api_version, "metadata", meta, "items",
+    if (call->form != FORM_METADATA) {
+        call_answer_list(call, json_pack("{s:s, s:s, s:O}", "kind", kind, "apiVersion", api_version, "metadata", meta),
                          items);
+        return;
+    }
     json_t *metadata = json_array();
     size_t i;
     json_t *object;
     json_array_foreach(items, i, object) json_array_append_new(metadata, table_metadata_of(object));
-    return json_pack("{s:s, s:s, s:O, s:o}", "kind", "PartialObjectMetadataList", "apiVersion", "meta.k8s.io/v1",
-                     "metadata", meta, "items", metadata);
+    call_answer(call, 200,
+                json_pack("{s:s, s:s, s:O, s:o}", "kind", "PartialObjectMetadataList", "apiVersion", "meta.k8s.io/v1",
+                          "metadata", meta, "items", metadata));
 }
 
 /* The version a client wants to see at least, or exactly. */
@@ -193,7 +198,7 @@ int read_list(struct call *call, struct error *err)
             source_list(call->api, t->resource, t->version, t->has_namespace ? t->namespace_ : NULL, &version);
         auto_json *items = select_page(all, &filter, &page);
         auto_json *meta = list_meta(&page, items, version);
-        call_answer(call, 200, list_in_form(call, include, items, meta));
+        answer_list(call, include, items, meta);
     }
     free(page.behind);
     read_filter_finish(&filter);

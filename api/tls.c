@@ -56,8 +56,13 @@ struct tls_connection {
     struct tls_connection *next;
 };
 
-/* Filters do not tell their context, so connections are found by their bufferevent. */
-static struct tls_connection *connections;
+/* Filters do not tell their context, so connections are found by their bufferevent, at every request. */
+static struct tls_connection *connections[256];
+
+static struct tls_connection **bucket_of(const struct bufferevent *filter)
+{
+    return &connections[((uintptr_t)filter >> 6) % ARRAY_SIZE(connections)];
+}
 
 static const int SUITES[] = {
     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
@@ -67,6 +72,13 @@ static const int SUITES[] = {
     MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
     MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     0,
+};
+
+/* mbedTLS would prefer the longest one both sides know, P-521: a handshake four times as long, and nobody else is
+ * answered meanwhile. */
+static const mbedtls_ecp_group_id CURVES[] = {
+    MBEDTLS_ECP_DP_SECP256R1, MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP384R1,
+    MBEDTLS_ECP_DP_SECP521R1, MBEDTLS_ECP_DP_NONE,
 };
 
 static int fail_mbedtls(struct error *err, int code, const char *what)
@@ -112,6 +124,7 @@ static int material_fill(struct tls *tls, struct tls_material *m, const char *ch
         return fail_mbedtls(err, r, "TLS defaults");
     mbedtls_ssl_conf_min_version(&m->config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
     mbedtls_ssl_conf_ciphersuites(&m->config, SUITES);
+    mbedtls_ssl_conf_curves(&m->config, CURVES);
     mbedtls_ssl_conf_rng(&m->config, mbedtls_ctr_drbg_random, &tls->random);
     mbedtls_ssl_conf_authmode(&m->config, MBEDTLS_SSL_VERIFY_OPTIONAL);
     mbedtls_ssl_conf_ca_chain(&m->config, &m->client_ca, NULL);
@@ -282,23 +295,23 @@ static bool has_room(struct tls_connection *c)
     return false;
 }
 
+enum { RECORD_MAX = 16384, LAST_MAX = 1024 };
+
 /* The largest record there is, but never a long one that would be the last. */
 static size_t record_length(const struct evbuffer *from)
 {
-    enum { RECORD_MAX = 16384, LAST_MAX = 1024 };
     size_t all = evbuffer_get_length(from);
     if (all <= LAST_MAX)
         return all;
-    size_t length = evbuffer_get_contiguous_space(from);
-    if (length > RECORD_MAX)
-        length = RECORD_MAX;
+    size_t length = all < RECORD_MAX ? all : RECORD_MAX;
     return all - length < LAST_MAX ? all - LAST_MAX : length;
 }
 
 static enum bufferevent_filter_result encrypt(struct evbuffer *from, struct evbuffer *to, ev_ssize_t limit,
                                               enum bufferevent_flush_mode mode, void *arg)
 {
-    (void)to; /* send_out appends to it: it is the socket's output */
+    static unsigned char record[RECORD_MAX]; /* an answer is many pieces of memory, a record is one */
+    (void)to;                                /* send_out appends to it: it is the socket's output */
     (void)limit;
     (void)mode;
     struct tls_connection *c = arg;
@@ -309,8 +322,8 @@ static enum bufferevent_filter_result encrypt(struct evbuffer *from, struct evbu
     while (c->is_established && evbuffer_get_length(from) > 0 && evbuffer_get_length(waiting) == 0) {
         if (!has_room(c))
             break;
-        size_t length = record_length(from);
-        int n = mbedtls_ssl_write(&c->ssl, evbuffer_pullup(from, (ev_ssize_t)length), length);
+        ev_ssize_t length = evbuffer_copyout(from, record, record_length(from));
+        int n = mbedtls_ssl_write(&c->ssl, record, (size_t)length);
         if (n < 0)
             return refuse(c, n);
         evbuffer_drain(from, (size_t)n);
@@ -331,7 +344,7 @@ static void plaintext_added(struct evbuffer *buffer, const struct evbuffer_cb_in
 static void connection_free(void *arg)
 {
     struct tls_connection *c = arg;
-    for (struct tls_connection **at = &connections; *at; at = &(*at)->next) {
+    for (struct tls_connection **at = bucket_of(c->filter); *at; at = &(*at)->next) {
         if (*at == c) {
             *at = c->next;
             break;
@@ -365,8 +378,9 @@ struct bufferevent *tls_wrap(struct bufferevent *plain, void *arg)
     if (!c->filter || !c->flush)
         abort();
     evbuffer_add_cb(bufferevent_get_output(c->filter), plaintext_added, c);
-    c->next = connections;
-    connections = c;
+    struct tls_connection **bucket = bucket_of(c->filter);
+    c->next = *bucket;
+    *bucket = c;
     return c->filter;
 }
 
@@ -379,7 +393,7 @@ static void copy_name(char *to, size_t size, const mbedtls_x509_name *name)
 
 bool tls_peer(struct bufferevent *bufferevent, struct tls_peer *ret_peer)
 {
-    struct tls_connection *c = connections;
+    struct tls_connection *c = *bucket_of(bufferevent);
     while (c && c->filter != bufferevent)
         c = c->next;
     const mbedtls_x509_crt *certificate = c && c->is_established ? mbedtls_ssl_get_peer_cert(&c->ssl) : NULL;

@@ -37,11 +37,12 @@ struct watches {
     size_t count;
     uint64_t published;
     struct loop_watch *bookmarks;
-    /* The text of the change last told, for the next watcher that wants the same. */
-    const struct resource *text_resource;
-    char text_version[32];
-    uint64_t text_change;
-    char *text;
+    /* The line last told of a change, for the next watcher that wants the same. */
+    struct shared_text *line;
+    const struct resource *line_resource;
+    char line_version[32];
+    uint64_t line_change;
+    const char *line_type;
 };
 
 static void watcher_free(struct watcher *watcher)
@@ -70,25 +71,27 @@ static void watcher_end(void *arg)
 
 /* ---- telling */
 
-static void send(struct watcher *watcher, const char *type, const char *object)
+static struct shared_text *line_new(const char *type, const char *object)
 {
-    auto_text line = {0};
-    text_append(&line, "{\"type\":\"");
-    text_append(&line, type);
-    text_append(&line, "\",\"object\":");
-    text_append(&line, object);
-    text_append(&line, "}\n");
+    return shared_text_new(must_format("{\"type\":\"%s\",\"object\":%s}\n", type, object));
+}
+
+static void send_line(struct watcher *watcher, struct shared_text *line)
+{
     if (watcher->is_listing)
-        http_stream_allow(watcher->stream, line.length + 16);
-    if (!watcher->is_over && !http_stream_write(watcher->stream, line.data, line.length))
+        http_stream_allow(watcher->stream, line->length + 16);
+    if (!watcher->is_over && !http_stream_write_shared(watcher->stream, line))
         watcher->is_over = true;
 }
 
 static void send_json(struct watcher *watcher, const char *type, json_t *value)
 {
-    auto_json *owned = value;
-    auto_free char *text = json_to_text(value);
-    send(watcher, type, text);
+    struct shared_text *object = store_text(watcher->watches->api->store, value);
+    struct shared_text *line = line_new(type, object->data);
+    send_line(watcher, line);
+    shared_text_release(line);
+    shared_text_release(object);
+    json_decref(value);
 }
 
 /* The object in the form the client asked for; steals nothing. */
@@ -113,6 +116,12 @@ static void tell(struct watcher *watcher, const char *type, json_t *stored)
     send_json(watcher, type, in_form(watcher, view));
 }
 
+static bool has_line(const struct watches *w, const struct target *t, const char *type, uint64_t change)
+{
+    return w->line && w->line_change == change && w->line_resource == t->resource &&
+           strcmp(w->line_version, t->version) == 0 && strcmp(w->line_type, type) == 0;
+}
+
 /* Many watchers want the same words: they are made once. */
 static void tell_shared(struct watcher *watcher, const char *type, const struct store_change *change)
 {
@@ -122,16 +131,18 @@ static void tell_shared(struct watcher *watcher, const char *type, const struct 
         tell(watcher, type, change->object);
         return;
     }
-    if (w->text_change != change->version || w->text_resource != t->resource ||
-        strcmp(w->text_version, t->version) != 0) {
+    if (!has_line(w, t, type, change->version)) {
         auto_json *view = source_view(t->resource, t->version, change->object);
-        free(w->text);
-        w->text = json_to_text(view);
-        w->text_change = change->version;
-        w->text_resource = t->resource;
-        snprintf(w->text_version, sizeof w->text_version, "%s", t->version);
+        struct shared_text *object = store_text(w->api->store, view);
+        shared_text_release(w->line);
+        w->line = line_new(type, object->data);
+        shared_text_release(object);
+        w->line_change = change->version;
+        w->line_resource = t->resource;
+        w->line_type = type;
+        snprintf(w->line_version, sizeof w->line_version, "%s", t->version);
     }
-    send(watcher, type, w->text);
+    send_line(watcher, w->line);
 }
 
 static bool is_for(const struct watcher *watcher, json_t *object)
@@ -271,7 +282,7 @@ void watches_free(struct watches *watches)
         watcher_end(w);
     }
     loop_watch_free(watches->bookmarks);
-    free(watches->text);
+    shared_text_release(watches->line);
     free(watches);
 }
 
@@ -346,13 +357,13 @@ static void watcher_link(struct watcher *watcher)
 static void tell_begin(struct watcher *watcher, const struct wish *wish)
 {
     struct error failure;
+    int replay = 0;
     watcher->version = wish->version;
-    if (wish->version == 0 || wish->initial_events || is_made(watcher)) {
-        tell_list(watcher, wish->initial_events && wish->bookmarks);
-        return;
-    }
     watcher->is_listing = true;
-    int replay = store_replay(watcher->watches->api->store, wish->version, replayed, watcher, &failure);
+    if (wish->version == 0 || wish->initial_events || is_made(watcher))
+        tell_list(watcher, wish->initial_events && wish->bookmarks);
+    else
+        replay = store_replay(watcher->watches->api->store, wish->version, replayed, watcher, &failure);
     watcher->is_listing = false;
     if (replay == 0)
         return;

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "rtvmd/base/limits.h"
+#include "rtvmd/base/text.h"
 #include "store/store.h"
 
 /* ---- tables in memory (table.c) */
@@ -24,6 +25,7 @@ struct table_rule {
 struct table_entry {
     char *key;
     void *value;
+    struct shared_text *text; /* of an object, when somebody wanted it: see texts.c */
 };
 struct table {
     const struct table_rule *rule;
@@ -31,6 +33,7 @@ struct table {
     struct table_entry *entry;
     size_t count;
     size_t capacity;
+    size_t text_bytes; /* in the entries' texts */
 };
 void table_finish(struct table *table);
 /* Index of the first entry whose key is not less. */
@@ -38,6 +41,10 @@ size_t table_lower(const struct table *table, const char *key);
 void *table_get(const struct table *table, const char *key); /* borrowed */
 /* Steals value (NULL removes) and returns what was there; the caller releases it. */
 void *table_set(struct table *table, const char *key, void *value);
+
+/* ---- objects as text (texts.c) */
+struct shared_text *texts_get(struct table *table, const char *key, const json_t *object); /* the caller releases */
+void texts_forget(struct table *table, struct table_entry *entry);
 
 extern const struct table_rule OBJECT_RULE, CLAIM_RULE, PLACEMENT_RULE, JOURNAL_RULE, VALUE_RULE;
 

@@ -42,8 +42,10 @@ static int object_insert(struct store *store, const struct table *table, const c
 {
     const char *name = strchr(key, '\1') + 1;
     auto_free char *namespace_ = must_strndup(key, (size_t)(name - 1 - key));
-    auto_free char *json = json_to_text(value);
-    return db_run(store, STATEMENT_OBJECT_PUT, err, "tttt", table->name, namespace_, name, json);
+    struct shared_text *json = store_text(store, value);
+    int r = db_run(store, STATEMENT_OBJECT_PUT, err, "tttt", table->name, namespace_, name, json->data);
+    shared_text_release(json);
+    return r;
 }
 
 const struct table_rule OBJECT_RULE = {json_retain, json_release, object_erase, object_insert};
@@ -246,6 +248,16 @@ json_t *store_list(struct store *store, const char *kind, const char *namespace_
     for (size_t i = table_lower(table, prefix); i < table->count && text_starts_with(table->entry[i].key, prefix); i++)
         json_array_append(list, table->entry[i].value);
     return list;
+}
+
+struct shared_text *store_text(struct store *store, const json_t *object)
+{
+    struct table *table = kind_find(store, json_text_at(object, "kind", ""));
+    if (!table)
+        return shared_text_new(json_to_text(object));
+    auto_free char *key =
+        object_key(json_text_at(object, "metadata.namespace", ""), json_text_at(object, "metadata.name", ""));
+    return texts_get(table, key, object);
 }
 
 uint64_t store_version(const struct store *store)

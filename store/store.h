@@ -11,6 +11,7 @@
 #include "rtvmd/base/cpuset.h"
 #include "rtvmd/base/json.h"
 #include "rtvmd/base/loop.h"
+#include "rtvmd/base/text.h"
 
 struct store;
 
@@ -31,6 +32,9 @@ json_t *store_get(struct store *store, const char *kind, const char *namespace_,
  * resourceVersion. */
 json_t *store_list(struct store *store, const char *kind, const char *namespace_, uint64_t *ret_version);
 uint64_t store_version(const struct store *store);
+/* The JSON text of an object; the caller releases it. For the objects that are stored it is made once and kept (the
+ * same text goes to the disk, to readers and to watchers); for any other value it is made for this call. */
+struct shared_text *store_text(struct store *store, const json_t *object);
 
 /* Inserts (steals object). ERROR_ALREADY_EXISTS. *ret_stored (may be NULL) is a new reference to what is stored. */
 int store_create(struct store *store, json_t *object, json_t **ret_stored, struct error *err);

@@ -10,6 +10,7 @@ void table_finish(struct table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
         free(table->entry[i].key);
+        texts_forget(table, &table->entry[i]);
         table->rule->release(table->entry[i].value);
     }
     free(table->entry);
@@ -51,6 +52,7 @@ void *table_set(struct table *table, const char *key, void *value)
         struct table_entry *entry = table->entry + at;
         void *before = entry->value;
         entry->value = value;
+        texts_forget(table, entry);
         if (!value) {
             free(entry->key);
             table->count--;
@@ -66,8 +68,7 @@ void *table_set(struct table *table, const char *key, void *value)
     }
     struct table_entry *entry = table->entry + at;
     memmove(entry + 1, entry, (table->count - at) * sizeof *entry);
-    entry->key = must_strdup(key);
-    entry->value = value;
+    *entry = (struct table_entry){.key = must_strdup(key), .value = value};
     table->count++;
     return NULL;
 }

@@ -72,6 +72,27 @@ char *text_take(struct text *t)
     return s;
 }
 
+struct shared_text *shared_text_new(char *data)
+{
+    struct shared_text *text = must_calloc(1, sizeof *text);
+    *text = (struct shared_text){1, strlen(data), data};
+    return text;
+}
+
+struct shared_text *shared_text_hold(struct shared_text *text)
+{
+    text->holders++;
+    return text;
+}
+
+void shared_text_release(struct shared_text *text)
+{
+    if (!text || --text->holders > 0)
+        return;
+    free(text->data);
+    free(text);
+}
+
 bool text_starts_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;

@@ -21,6 +21,16 @@ const char *text_cstr(const struct text *t);
 /* Gives the heap string away (never NULL; the caller frees) and leaves *t empty. */
 char *text_take(struct text *t);
 
+/* Text that several hold: it never changes and goes with its last holder. Of one thread. */
+struct shared_text {
+    size_t holders;
+    size_t length;
+    char *data;
+};
+struct shared_text *shared_text_new(char *data); /* takes the heap string; the caller is its first holder */
+struct shared_text *shared_text_hold(struct shared_text *text);
+void shared_text_release(struct shared_text *text); /* NULL is fine */
+
 bool text_starts_with(const char *s, const char *prefix);
 bool text_ends_with(const char *s, const char *suffix);
 /* NULL-safe equality; NULL equals only NULL. */

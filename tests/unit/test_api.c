@@ -463,6 +463,31 @@ static void watches_follow(void)
     close(fd);
 }
 
+/* More than a slow client may let wait (LIMIT_HTTP_STREAM_BYTES), but all of it asked for. */
+static void a_watch_begins_with_a_long_list(void)
+{
+    enum { PIECE = 1 << 20, PIECES = LIMIT_HTTP_STREAM_BYTES / PIECE + 1 };
+    auto_free char *filler = must_calloc(PIECE, 1);
+    memset(filler, 'x', PIECE - 1);
+    for (int i = 0; i < PIECES; i++) {
+        struct error err;
+        json_t *map =
+            json_pack("{s:s, s:s, s:{s:s, s:s+}, s:{s:s}}", "apiVersion", "v1", "kind", "ConfigMap", "metadata",
+                      "namespace", "default", "name", "long-", (char[]){(char)('a' + i), '\0'}, "data", "a", filler);
+        CHECK_INT(store_create(store, map, NULL, &err), 0);
+    }
+    int fd = dial();
+    send_request(fd, "GET", MAPS "?watch=true&timeoutSeconds=1", "", "");
+    const char *answer = hear(fd, NULL);
+    int told = 0;
+    for (const char *at = answer; (at = strstr(at, "{\"type\":\"ADDED\"")); at++)
+        told += 1;
+    CHECK_INT(told, PIECES);
+    CHECK(text_ends_with(answer, "0\r\n\r\n"));
+    close(fd);
+    ask("DELETE", MAPS, "");
+}
+
 static void watches_filter(void)
 {
     int fd = dial();
@@ -833,6 +858,7 @@ int main(void)
     RUN(subresources_reach_the_runtime);
     RUN(discovery_describes_it_all);
     RUN(watches_follow);
+    RUN(a_watch_begins_with_a_long_list);
     RUN(watches_filter);
     RUN(old_versions_are_gone);
     RUN(consoles_carry_bytes);

@@ -22,6 +22,7 @@ static char path[64];
 
 static struct http_request *held;
 static struct http_stream *stream;
+static struct shared_text *shared;
 static int closed_calls;
 static struct http_tunnel *tunnel;
 
@@ -55,6 +56,14 @@ static void handler(struct http_request *request, void *arg)
     } else if (strcmp(http_path(request), "/stream") == 0) {
         stream = http_stream_begin(request, 200, "text/plain", on_closed, NULL);
         http_stream_write(stream, "one\n", 4);
+    } else if (strcmp(http_path(request), "/pieces") == 0) {
+        struct http_body *body = http_body_new();
+        http_body_add(body, "[");
+        http_body_add_shared(body, shared);
+        http_body_add_shared(body, shared);
+        http_body_add(body, "]");
+        CHECK_INT(shared->holders, 3);
+        http_reply_body(request, 200, "text/plain", body);
     } else if (strcmp(http_path(request), "/tunnel") == 0) {
         http_add_header(request, "X-Test", "1");
         tunnel = http_upgrade(request, "websocket", on_closed, NULL);
@@ -309,6 +318,30 @@ static void a_stream_nobody_reads_is_cut_off(void)
     close(fd);
 }
 
+static void shared_text_is_held_until_it_is_sent(void)
+{
+    shared = shared_text_new(must_strdup("both"));
+    int fd = dial();
+    say(fd, "GET /pieces HTTP/1.1\r\n\r\n");
+    CHECK(strstr(hear(fd, "]"), "\r\n\r\n[bothboth]") != NULL);
+    CHECK_INT(shared->holders, 1);
+    say(fd, "GET /stream HTTP/1.1\r\n\r\n");
+    hear(fd, "one");
+    CHECK(http_stream_write_shared(stream, shared));
+    CHECK_INT(shared->holders, 2);
+    CHECK(strstr(hear(fd, "both\r\n"), "4\r\nboth") != NULL);
+    CHECK_INT(shared->holders, 1);
+    while (http_stream_write_shared(stream, shared)) /* nobody reads: cut off, and nothing is held any more */
+        ;
+    CHECK(shared->holders > 1000);
+    turn(5);
+    CHECK_INT(closed_calls, 1);
+    CHECK_INT(shared->holders, 1);
+    closed_calls = 0;
+    close(fd);
+    shared_text_release(take(shared));
+}
+
 static void bytes_sent_into_a_stream_do_no_harm(void)
 {
     int fd = dial();
@@ -414,6 +447,7 @@ int main(void)
     RUN(an_answer_to_a_client_that_left_goes_nowhere);
     RUN(a_stream_ends_from_either_side);
     RUN(a_stream_nobody_reads_is_cut_off);
+    RUN(shared_text_is_held_until_it_is_sent);
     RUN(bytes_sent_into_a_stream_do_no_harm);
     RUN(an_upgraded_connection_carries_bytes);
     RUN(connections_over_the_limit_wait);

@@ -603,6 +603,46 @@ static void writes_nothing_when_idle(void)
     drop_folder();
 }
 
+/* The text of an object that is stored is one and the same until the object changes, and within a bound. */
+static void keeps_texts_while_they_are_true(void)
+{
+    fresh_folder();
+    struct store *store = store_open(folder, NULL, &err);
+    auto_json *first = NULL, *second = NULL;
+    CHECK_INT(store_create(store, vm("default", "a", 1), &first, &err), 0);
+    struct shared_text *text = store_text(store, first), *again = store_text(store, first);
+    auto_free char *expected = json_to_text(first);
+    CHECK(text == again);
+    CHECK_TEXT(text->data, expected);
+    CHECK_INT(store_update(store, vm("default", "a", 2), true, &second, &err), 0);
+    struct shared_text *old = store_text(store, first), *new = store_text(store, second);
+    CHECK(old != text && new != text);
+    CHECK_TEXT(old->data, expected);
+    CHECK(strstr(new->data, "\"cores\":2") != NULL);
+    CHECK_INT(old->holders, 1); /* not kept: it is not what is stored */
+    CHECK_INT(new->holders, 2);
+
+    auto_free char *filler = must_calloc(1 << 20, 1);
+    memset(filler, 'x', (1 << 20) - 1);
+    for (unsigned i = 0; i < 2 * (LIMIT_OBJECT_TEXT_BYTES >> 20); i++) {
+        char name[16];
+        snprintf(name, sizeof name, "big-%u", i);
+        json_t *big = vm("default", name, 1);
+        json_put_at(big, "spec.filler", json_string(filler));
+        CHECK_INT(store_create(store, big, NULL, &err), 0);
+        CHECK(store->kind[0]->text_bytes <= LIMIT_OBJECT_TEXT_BYTES);
+    }
+    CHECK_INT(new->holders, 1); /* the bound was reached */
+    CHECK_TEXT(text->data, expected);
+    CHECK_INT(store_delete(store, "VirtualMachine", "default", "a", NULL, &err), 0);
+    store_close(store);
+    CHECK(strstr(new->data, "\"cores\":2") != NULL);
+    struct shared_text *held[] = {text, again, old, new};
+    for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+        shared_text_release(held[i]);
+    drop_folder();
+}
+
 int main(void)
 {
     RUN(keeps_objects_over_a_restart);
@@ -622,5 +662,6 @@ int main(void)
     RUN(limits_the_journal);
     RUN(backs_up_while_open);
     RUN(writes_nothing_when_idle);
+    RUN(keeps_texts_while_they_are_true);
     return test_end();
 }

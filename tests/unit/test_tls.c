@@ -31,7 +31,7 @@ static void answer(struct http_request *request, void *arg)
     }
     struct tls_peer peer;
     snprintf(last_user, sizeof last_user, "%s",
-             connections && tls_peer(connections->filter, &peer) ? peer.common_name : "nobody");
+             tls_peer(http_bufferevent(request), &peer) ? peer.common_name : "nobody");
     http_reply(request, 200, "text/plain", "hello\n", 6);
 }
 
@@ -183,7 +183,7 @@ int main(void)
     RUN(knows_clients_by_certificate);
     RUN(survives_garbage_and_renewal);
     http_server_free(server);
-    while (loop_run_once(loop, false) && connections)
+    while (loop_run_once(loop, false) && tls->references > 1)
         ;
     tls_free(tls);
     loop_watch_free(watch);
