@@ -1,7 +1,7 @@
 /* The load generator of bench_api.sh: many connections, one request at a time on each, from one thread.
  *
- *   bench_api load       as many requests as will go; prints requests/s, median ms, p99 ms, requests per second of the
- *                        server's CPU time
+ *   bench_api load       as many requests as will go, --count of them, or --rate of them a second (a late one is
+ * measured from when it was due); prints requests/s, median ms, p99 ms, requests per second of the server's CPU time
  *   bench_api watch      watchers of one object that is written again and again; prints ms until the writer has its
  *                        answer and until the last watcher has the change (medians)
  *   bench_api handshake  TLS connections made and closed; prints handshakes/s and per second of the server's CPU time
@@ -26,7 +26,8 @@ static struct options {
     const char *where, *certificates, *method, *path, *object;
     char *body;
     unsigned clients, rounds;
-    double seconds;
+    uint64_t count;       /* 0: until the time is over */
+    double seconds, rate; /* 0: as fast as it goes */
     pid_t pid;
     bool etcd;
 } options = {.method = "GET", .path = "/", .clients = 1, .rounds = 50, .seconds = 2};
@@ -37,6 +38,7 @@ struct client {
     size_t written;
     struct answer answer;
     uint64_t sent_ns;
+    uint64_t due_ns; /* when it has to say something again; 0: it waits for an answer */
     uint32_t stream; /* etcd */
     uint32_t events; /* what epoll watches for */
     char tail[32];   /* watch: the last bytes read */
@@ -189,12 +191,17 @@ static void open_clients(void)
     }
 }
 
-/* Waits for something to hear; calls heard() for each client that has something. */
-static void wait_and(void (*heard)(struct client *c))
+/* Waits for something to hear, but not beyond that time; calls heard() for each client that has something. */
+static void wait_until(uint64_t time_ns, void (*heard)(struct client *c))
 {
+    enum { PATIENCE_S = 10 };
     struct epoll_event events[64];
-    int n = epoll_wait(poller, events, ARRAY_SIZE(events), 10000);
-    if (n <= 0)
+    uint64_t now_ns = now_monotonic_ns(), left_ns = time_ns > now_ns ? time_ns - now_ns : 0;
+    struct timespec wait = {.tv_sec = PATIENCE_S};
+    if (left_ns / 1000000000 < PATIENCE_S)
+        wait = (struct timespec){(time_t)(left_ns / 1000000000), (long)(left_ns % 1000000000)};
+    int n = epoll_pwait2(poller, events, ARRAY_SIZE(events), &wait, NULL);
+    if (n < 0 || (n == 0 && wait.tv_sec == PATIENCE_S))
         give_up(options.path, "no answer within ten seconds");
     for (int i = 0; i < n; i++) {
         struct client *c = events[i].data.ptr;
@@ -203,6 +210,11 @@ static void wait_and(void (*heard)(struct client *c))
         if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
             heard(c);
     }
+}
+
+static void wait_and(void (*heard)(struct client *c))
+{
+    wait_until(UINT64_MAX, heard);
 }
 
 /* ---- figures */
@@ -231,16 +243,50 @@ static double percentile_ms(double part)
 
 static uint64_t end_ns;
 static unsigned busy;
+static uint64_t said;
+
+static bool is_over(void)
+{
+    return options.count ? said >= options.count : now_monotonic_ns() >= end_ns;
+}
+
+static void go_on(struct client *c)
+{
+    if (is_over()) {
+        busy--;
+        c->due_ns = 0;
+        return;
+    }
+    said++;
+    uint64_t due_ns = c->due_ns;
+    c->due_ns = 0;
+    say_next(c);
+    if (options.rate > 0)
+        c->sent_ns = due_ns;
+}
 
 static void answered(struct client *c)
 {
     if (!hear(c))
         return;
     take_sample(c->sent_ns);
-    if (now_monotonic_ns() < end_ns)
-        say_next(c);
+    if (options.rate > 0)
+        c->due_ns = c->sent_ns + (uint64_t)(options.clients / options.rate * 1e9);
     else
-        busy--;
+        go_on(c);
+}
+
+/* Lets those speak whose time has come; returns when the next one's will. */
+static uint64_t speak(void)
+{
+    uint64_t next_ns = UINT64_MAX;
+    for (unsigned i = 0; i < options.clients; i++) {
+        if (clients[i].due_ns && clients[i].due_ns <= now_monotonic_ns())
+            go_on(&clients[i]);
+        if (clients[i].due_ns && clients[i].due_ns < next_ns)
+            next_ns = clients[i].due_ns;
+    }
+    return next_ns;
 }
 
 static int load(void)
@@ -251,9 +297,13 @@ static int load(void)
     end_ns = start_ns + (uint64_t)(options.seconds * 1e9);
     busy = options.clients;
     for (unsigned i = 0; i < options.clients; i++)
-        say_next(&clients[i]);
-    while (busy > 0)
-        wait_and(answered);
+        clients[i].due_ns = start_ns + (options.rate > 0 ? (uint64_t)(i / options.rate * 1e9) : 0);
+    speak();
+    while (busy > 0) {
+        uint64_t next_ns = options.rate > 0 ? speak() : UINT64_MAX;
+        if (busy > 0)
+            wait_until(next_ns, answered);
+    }
     double took_s = (double)(now_monotonic_ns() - start_ns) / 1e9;
     cpu_s = server_cpu_s() - cpu_s;
     double count = (double)sample_count;
@@ -411,7 +461,7 @@ static void read_options(int argc, char **argv)
         {"tls", 1, NULL, 't'},    {"clients", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"rounds", 1, NULL, 'r'},
         {"pid", 1, NULL, 'p'},    {"method", 1, NULL, 'm'},  {"path", 1, NULL, 'P'},    {"body", 1, NULL, 'b'},
         {"object", 1, NULL, 'o'}, {"etcd", 0, NULL, 'e'},    {"to", 1, NULL, 'w'},      {"from", 1, NULL, 'f'},
-        {NULL, 0, NULL, 0},
+        {"count", 1, NULL, 'n'},  {"rate", 1, NULL, 'R'},    {NULL, 0, NULL, 0},
     };
     for (int o; (o = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
         switch (o) {
@@ -450,6 +500,12 @@ static void read_options(int argc, char **argv)
             break;
         case 'f':
             serial = strtoull(optarg, NULL, 10);
+            break;
+        case 'n':
+            options.count = strtoull(optarg, NULL, 10);
+            break;
+        case 'R':
+            options.rate = strtod(optarg, NULL);
             break;
         default:
             exit(2);

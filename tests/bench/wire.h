@@ -124,7 +124,7 @@ static inline void protobuf_bytes(struct bytes_out *out, unsigned field, const c
 static inline void etcd_put(struct bytes_out *out, uint32_t stream, const char *key, const char *value)
 {
     static const char headers[] = "\x83\x86"                     /* POST, http */
-                                  "\x04\x13/etcdserverpb.KV/Put" /* path */
+                                  "\x04\x14/etcdserverpb.KV/Put" /* path */
                                   "\x01\x04"
                                   "etcd" /* authority */
                                   "\x0f\x10\x10"
