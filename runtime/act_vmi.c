@@ -165,7 +165,12 @@ void runtime_act(struct runtime *runtime, enum runtime_action action, const char
                  const json_t *options, runtime_done *done, void *arg)
 {
     struct error err;
-    if (action > RUNTIME_VM_RESTART) {
+    if (action >= RUNTIME_VM_ADD_VOLUME) {
+        if (act_on_volumes(runtime, action, namespace_, name, options, &err))
+            done(&err, arg);
+        else
+            store_after_commit(runtime->store, done, arg);
+    } else if (action > RUNTIME_VM_RESTART) {
         if (queue_act(runtime, action, namespace_, name, done, arg, act_is_dry(options), &err))
             done(&err, arg);
     } else if (act_on_vm(runtime, action, namespace_, name, options, &err)) {

@@ -26,7 +26,7 @@ static void check_labels(const json_t *vmi, const json_t *before, struct finding
     }
 }
 
-static int admit_spec(json_t *object, const json_t *before, struct findings *findings, struct error *err)
+int admit_update(json_t *object, const json_t *before, struct findings *findings, struct error *err)
 {
     auto_json *labels = before ? json_deep_copy(json_at(object, "metadata.labels")) : NULL;
     for (size_t i = 0; labels && i < ARRAY_SIZE(RESERVED_LABELS); i++)
@@ -96,7 +96,7 @@ int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *b
         keep_status(object, before);
         return 0;
     }
-    if (admit_spec(object, before, findings, err))
+    if (admit_update(object, before, findings, err))
         return -1;
     if (is_vm)
         admit_vm(object, before);

@@ -182,6 +182,17 @@ void host_read_start(struct runtime *runtime);
 void statistics_late(void *runtime);
 void statistics_end(struct runtime *runtime);
 
+/* ---- volumes.c: volumes that come and go while a VMI runs */
+/* What is to be done next, and for which volume (borrowed from the VMI; may be NULL). Pure. */
+enum vmi_volumes volumes_need(const json_t *vmi, const char **ret_name);
+/* Completes a job of WORK_ATTACH or WORK_DETACH. */
+void volumes_fill(struct work *work, const json_t *vmi);
+void volumes_note_done(struct runtime *runtime, const json_t *vmi, const struct work *work);
+void volumes_note_failure(struct runtime *runtime, const json_t *vmi, const struct work *work);
+
+/* ---- admit.c: a VM or VMI as it would be after an update by us. */
+int admit_update(json_t *object, const json_t *before, struct findings *findings, struct error *err);
+
 /* ---- tuning.c */
 /* Before the start of a domain whose job is filled. An error: the journal could not be written. */
 int tuning_begin(struct runtime *runtime, const struct work *work, const json_t *vmi, struct error *err);

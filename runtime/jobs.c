@@ -173,6 +173,10 @@ static enum vmi_action action_of(enum work_kind kind)
         return VMI_DESTROY;
     case WORK_CLEAN:
         return VMI_CLEAN;
+    case WORK_ATTACH:
+        return VMI_ATTACH;
+    case WORK_DETACH:
+        return VMI_DETACH;
     default:
         return VMI_WAIT;
     }
@@ -182,7 +186,8 @@ struct work *job_for(struct runtime *runtime, struct machine *machine, enum work
                      struct error *err)
 {
     struct work *work = job_new(runtime, machine, kind);
-    if ((kind != WORK_START && kind != WORK_TAKE_UP) || fill(runtime, machine, work, vmi, err) == 0)
+    if ((kind != WORK_START && kind != WORK_TAKE_UP && kind != WORK_ATTACH) ||
+        fill(runtime, machine, work, vmi, err) == 0)
         return work;
     if (work->host)
         job_drop_host(work->host);
@@ -223,6 +228,8 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
     }
     if (kind == WORK_START)
         machine->is_clean = false;
+    if (kind == WORK_ATTACH || kind == WORK_DETACH)
+        volumes_fill(work, vmi);
     if (kind == WORK_CLEAN) {
         auto_json *vm = store_get(runtime->store, "VirtualMachine", machine->namespace_, machine->name);
         work->clean_all = !vm || object_is_deleting(vm);
@@ -304,6 +311,10 @@ static void take_success(struct runtime *runtime, struct machine *machine, const
     case WORK_DESTROY:
         event_record(runtime, vmi, "Normal", "Deleted", "VirtualMachineInstance stopping");
         break;
+    case WORK_ATTACH:
+    case WORK_DETACH:
+        volumes_note_done(runtime, vmi, work);
+        break;
     default:
         break;
     }
@@ -335,6 +346,8 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
         machine->failed_at_volumes = work->kind == WORK_START && work->stage == WORK_STAGE_VOLUMES;
         if (vmi)
             event_record(runtime, vmi, "Warning", "SyncFailed", "%s", work->err.text);
+        if (vmi && work->volume)
+            volumes_note_failure(runtime, vmi, work);
         log_warn("%s failed vmi=%s: %s", vmi_action_text(action_of(work->kind)), machine->key, work->err.text);
     } else if (is_step) {
         machine_worked(machine);

@@ -27,6 +27,9 @@ static inline bool vmi_phase_is_final(enum vmi_phase phase)
 }
 
 /* ---- one VirtualMachineInstance */
+/* What its volumes ask for while it runs; one at a time. */
+enum vmi_volumes { VMI_VOLUMES_SETTLED, VMI_VOLUMES_ATTACH, VMI_VOLUMES_DETACH };
+
 struct vmi_view {
     enum vmi_phase phase;
     bool deleting;
@@ -39,8 +42,9 @@ struct vmi_view {
     bool is_observed;         /* domain and reason are from a look after the last work; else nobody knows */
     enum domain_state domain; /* DOMAIN_ABSENT also when the name belongs to another incarnation */
     enum domain_reason reason;
-    bool is_clean;      /* domain forgotten, the run's disks given back */
-    bool is_taken_up;   /* the running domain was proven by this process, or needs no proof */
+    bool is_clean;    /* domain forgotten, the run's disks given back */
+    bool is_taken_up; /* the running domain was proven by this process, or needs no proof */
+    enum vmi_volumes volumes;
     int64_t signaled_s; /* last power button signal, 0: none */
     int64_t retry_s;    /* the last step failed: not before */
     int64_t now_s;
@@ -58,6 +62,8 @@ enum vmi_action {
     VMI_CLEAN,   /* forget the domain, give back the run's disks */
     VMI_RELEASE, /* drop the claim */
     VMI_REMOVE,  /* drop claim (unless kept) and object */
+    VMI_ATTACH,  /* a volume was added to the running VMI */
+    VMI_DETACH,  /* … or taken away */
     VMI_ACTION_COUNT,
 };
 struct vmi_step {

@@ -90,6 +90,13 @@ static struct vmi_step end(const struct vmi_view *v)
     return (struct vmi_step){.action = VMI_END, .phase = vmi_final_phase(v)};
 }
 
+static enum vmi_action watch(const struct vmi_view *v)
+{
+    if (v->volumes == VMI_VOLUMES_SETTLED)
+        return VMI_WAIT;
+    return v->volumes == VMI_VOLUMES_ATTACH ? VMI_ATTACH : VMI_DETACH;
+}
+
 static struct vmi_step decide(const struct vmi_view *v)
 {
     unsigned cell = TABLE[stage_of(v)][v->domain];
@@ -103,7 +110,7 @@ static struct vmi_step decide(const struct vmi_view *v)
     case C_TAKE_UP:
         return (struct vmi_step){.action = v->is_taken_up ? VMI_BEGIN : VMI_TAKE_UP};
     case C_WATCH:
-        return (struct vmi_step){.action = v->is_taken_up ? VMI_WAIT : VMI_TAKE_UP};
+        return (struct vmi_step){.action = v->is_taken_up ? watch(v) : VMI_TAKE_UP};
     case C_STOP:
         return stop(v);
     case C_INSIST:
@@ -125,7 +132,8 @@ struct vmi_step reconcile_vmi(const struct vmi_view *v)
         return (struct vmi_step){.action = VMI_WAIT};
     struct vmi_step step = decide(v);
     bool is_only_writing = step.action != VMI_START && step.action != VMI_TAKE_UP && step.action != VMI_SIGNAL &&
-                           step.action != VMI_DESTROY && step.action != VMI_CLEAN;
+                           step.action != VMI_DESTROY && step.action != VMI_CLEAN && step.action != VMI_ATTACH &&
+                           step.action != VMI_DETACH;
     int64_t wait = v->retry_s - v->now_s;
     if (wait <= 0 || wait > VMI_RETRY_MAX_S || is_only_writing)
         return step;
@@ -154,8 +162,8 @@ enum vmi_phase vmi_phase_from_text(const char *text)
     return VMI_UNSET;
 }
 
-static const char *const ACTIONS[] = {"wait",    "plan", "start", "take up", "begin", "signal",
-                                      "destroy", "end",  "clean", "release", "remove"};
+static const char *const ACTIONS[] = {"wait", "plan",  "start",   "take up", "begin",  "signal", "destroy",
+                                      "end",  "clean", "release", "remove",  "attach", "detach"};
 _Static_assert(ARRAY_SIZE(ACTIONS) == VMI_ACTION_COUNT, "every action has its word");
 
 const char *vmi_action_text(enum vmi_action action)

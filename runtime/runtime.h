@@ -65,6 +65,10 @@ enum runtime_action {
     RUNTIME_VMI_RESET,
     RUNTIME_VMI_FREEZE,
     RUNTIME_VMI_UNFREEZE,
+    RUNTIME_VM_ADD_VOLUME, /* and to its VMI, when it runs */
+    RUNTIME_VM_REMOVE_VOLUME,
+    RUNTIME_VMI_ADD_VOLUME, /* until it ends */
+    RUNTIME_VMI_REMOVE_VOLUME,
 };
 void runtime_act(struct runtime *runtime, enum runtime_action action, const char *namespace_, const char *name,
                  const json_t *options, runtime_done *done, void *arg);
@@ -92,8 +96,8 @@ void runtime_screen(struct runtime *runtime, const char *namespace_, const char 
                     void *arg);
 /* The rtvmd.io/v1alpha1 Placement of one VMI (name NULL: an array of all): plan, claims, last proof. New reference. */
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name);
-/* The rtvmd.io/v1alpha1 HostChange of that name (name NULL: an array of all): what tuning changed, for whom, and what is
- * found now. New reference. */
+/* The rtvmd.io/v1alpha1 HostChange of that name (name NULL: an array of all): what tuning changed, for whom, and what
+ * is found now. New reference. */
 json_t *runtime_host_change(struct runtime *runtime, const char *name);
 /* Puts it back at once, whether its VM runs or not; what somebody else changed meanwhile stays. */
 int runtime_undo_host_change(struct runtime *runtime, const char *name, struct error *err);

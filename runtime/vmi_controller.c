@@ -30,6 +30,7 @@ static struct vmi_view view_of(struct runtime *runtime, const struct machine *ma
         .reason = machine->domain.reason,
         .is_clean = machine->is_clean,
         .is_taken_up = machine->taken_up_pid == machine->domain.pid,
+        .volumes = volumes_need(vmi, NULL),
         .signaled_s = machine->signaled_s,
         .retry_s = machine->retry_s,
         .now_s = runtime_now_s(runtime),
@@ -161,6 +162,10 @@ static enum work_kind work_for(enum vmi_action action)
         return WORK_DESTROY;
     case VMI_CLEAN:
         return WORK_CLEAN;
+    case VMI_ATTACH:
+        return WORK_ATTACH;
+    case VMI_DETACH:
+        return WORK_DETACH;
     default:
         return WORK_KIND_COUNT;
     }

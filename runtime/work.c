@@ -145,6 +145,43 @@ static int ask_agent(struct work *work, struct error *err)
     return 0;
 }
 
+static unsigned disk_of(const struct vm_spec *spec, const char *volume)
+{
+    unsigned i = 0;
+    while (i < spec->disk_count && strcmp(spec->disk[i].name, volume) != 0)
+        i++;
+    return i;
+}
+
+/* One disk more, beside those that are in use. It may be there already, when a daemon was killed before it could note
+ * that: then its files are in use, too, and are not made anew. */
+static int attach(struct work *work, struct error *err)
+{
+    char target[DOMAIN_TARGET_MAX];
+    int there = hypervisor_disk(work->hypervisor, work->domain_name, work->volume, target, err);
+    if (there > 0)
+        memcpy(work->target, target, sizeof target);
+    if (there != 0)
+        return there < 0 ? -1 : 0;
+    unsigned index = disk_of(&work->spec, work->volume);
+    if (index == work->spec.disk_count)
+        return fail(err, ERROR_INVALID, "%s: the volume has no disk", work->volume);
+    struct vm_spec only = work->spec; /* borrows everything */
+    only.disk = &work->spec.disk[index];
+    only.disk_count = 1;
+    struct disk_source *source = NULL;
+    auto_text xml = {0};
+    work->stage = WORK_STAGE_VOLUMES;
+    if (image_plan_disks(&work->image, &only, &source, err))
+        return -1;
+    int r = image_prepare_disks(&work->image, &only, source, tell_progress, work, err);
+    work->stage = WORK_STAGE_DOMAIN;
+    if (r == 0)
+        r = domain_render_disk(&only, source, work->target, &xml, err);
+    disk_sources_free(source, 1);
+    return r ? -1 : hypervisor_attach(work->hypervisor, work->domain_name, work->volume, text_cstr(&xml), err);
+}
+
 static int open_screen(struct work *work, struct error *err)
 {
     int fd = hypervisor_screen(work->hypervisor, work->domain_name, err);
@@ -178,6 +215,10 @@ static int act(struct work *work, struct error *err)
         return ask_agent(work, err);
     case WORK_SCREEN:
         return open_screen(work, err);
+    case WORK_ATTACH:
+        return attach(work, err);
+    case WORK_DETACH:
+        return hypervisor_detach(work->hypervisor, name, work->volume, err);
     case WORK_KIND_COUNT:
         break;
     }
@@ -199,6 +240,7 @@ void work_free(struct work *work)
     free(work->namespace_);
     free(work->name);
     free(work->domain_name);
+    free(work->volume);
     free((char *)work->run_dir);
     spec_finish(&work->spec);
     free(work->placement);

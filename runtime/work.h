@@ -26,6 +26,8 @@ enum work_kind {
     WORK_RESET,
     WORK_AGENT,  /* one or more guest agent commands */
     WORK_SCREEN, /* a connection to the display */
+    WORK_ATTACH, /* one volume, to the running domain */
+    WORK_DETACH,
     WORK_KIND_COUNT,
 };
 
@@ -54,7 +56,7 @@ struct work {
     char *domain_name;
     const char *run_dir;
     struct image_config image;
-    struct vm_spec spec; /* WORK_START, WORK_TAKE_UP */
+    struct vm_spec spec; /* WORK_START, WORK_TAKE_UP, WORK_ATTACH */
     struct placement *placement;
     struct work_host *host;
     json_t *lookups; /* "Secret/name" → object */
@@ -63,6 +65,8 @@ struct work {
     bool repair;
     bool threads_only; /* of the proof */
     bool clean_all;
+    char *volume; /* WORK_ATTACH, WORK_DETACH: its name, and for the first the device name it gets */
+    char target[DOMAIN_TARGET_MAX];
     size_t command_count;
     char *command[WORK_COMMANDS_MAX];
     bool command_is_optional[WORK_COMMANDS_MAX];

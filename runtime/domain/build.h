@@ -26,6 +26,8 @@ const char *build_number(uint64_t value, char *buffer);
 
 /* <alias name="ua-NAME"/>; a name taken by another device gets underscores after it. */
 void build_alias(struct domain_build *b, const char *name);
+/* Frees what the build holds. */
+void build_finish(struct domain_build *b);
 /* <address type="pci" …/> from "0000:81:01.2"; where names the device in the failure. */
 void build_pci_address(struct domain_build *b, const char *address, const char *where);
 /* "virtio-non-transitional", or as devices.useVirtioTransitional says. */

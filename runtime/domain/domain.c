@@ -47,7 +47,7 @@ static const struct row ROWS[] = {
     {"numa_passthrough placement.cell", "domain/cpu/numa", domain_write_cells},
     {"clock realtime cpu_feature", "domain/clock", domain_write_clock},
     {"disk_count disk volume_count volume block_multi_queue", "domain/devices", domain_write_disks},
-    {"disk inputs virtio_transitional", "domain/devices", domain_write_controllers},
+    {"disk inputs virtio_transitional disable_hotplug", "domain/devices", domain_write_controllers},
     {"interface_count interface interface_multi_queue", "domain/devices", domain_write_interfaces},
     {"serial_console log_serial_console", "domain/devices", domain_write_serial},
     {"", "domain/devices", domain_write_agent},
@@ -96,6 +96,14 @@ void build_alias(struct domain_build *b, const char *name)
     xml_leaf(b->xml, "alias", "name", text_cstr(&alias));
     b->alias = must_realloc(b->alias, b->alias_count + 1, sizeof *b->alias);
     b->alias[b->alias_count++] = text_take(&alias);
+}
+
+void build_finish(struct domain_build *b)
+{
+    for (size_t i = 0; i < b->alias_count; i++)
+        free(b->alias[i]);
+    free(take(b->alias));
+    b->alias_count = 0;
 }
 
 static bool is_pci_address(const char *address)
@@ -163,9 +171,7 @@ int domain_render(const struct domain_request *request, struct text *ret_xml, st
         xml_inside(xml, ROWS[i].inside);
         ROWS[i].write(&b);
     }
-    for (size_t i = 0; i < b.alias_count; i++)
-        free(b.alias[i]);
-    free(b.alias);
+    build_finish(&b);
     if (b.failed)
         return fail(err, b.why.kind, "%s", b.why.text);
     return xml_finish(xml, ret_xml, err);

@@ -58,5 +58,12 @@ void domain_mac(const struct vm_spec *spec, const struct vm_interface *interface
 /* The device name of a disk, by the order of the manifest alone: vda… for virtio, sda… shared by the other buses. */
 enum { DOMAIN_TARGET_MAX = 16 };
 void domain_disk_target(const struct vm_spec *spec, unsigned disk, char ret_target[DOMAIN_TARGET_MAX]);
+/* The element of the only disk of spec under a given device name, to be attached to a running domain; libvirt finds its
+ * address. */
+int domain_render_disk(const struct vm_spec *spec, const struct disk_source *source, const char *target,
+                       struct text *ret_xml, struct error *err);
+/* The device name of a volume's disk in a domain's XML; false when it has none. */
+bool domain_disk_in_xml(const char *domain_xml, const char *volume, char ret_target[DOMAIN_TARGET_MAX],
+                        char ret_bus[DOMAIN_TARGET_MAX]);
 /* "NAMESPACE_NAME" */
 void domain_name(const char *namespace_, const char *name, struct text *ret_name);

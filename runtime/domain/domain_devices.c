@@ -42,7 +42,7 @@ void domain_write_controllers(struct domain_build *b)
 {
     bool usb = any_disk_on(b, "usb") || any_input_on(b, "usb");
     xml_leaf(b->xml, "controller", "type", "usb", "index", "0", "model", usb ? "qemu-xhci" : "none");
-    if (any_disk_on(b, "scsi"))
+    if (any_disk_on(b, "scsi") || !b->spec->disable_hotplug) /* disks that are added later hang on it */
         xml_leaf(b->xml, "controller", "type", "scsi", "index", "0", "model", build_virtio_model(b));
     xml_leaf(b->xml, "controller", "type", "virtio-serial", "index", "0", "model", build_virtio_model(b));
 }

@@ -108,7 +108,7 @@ static void write_driver(struct domain_build *b, const struct vm_disk *disk, con
                          struct disk_counts *counts)
 {
     const char *cache = disk_cache(disk, source);
-    unsigned thread = take_thread(b, disk, counts);
+    unsigned thread = counts ? take_thread(b, disk, counts) : 0;
     bool queues = b->spec->block_multi_queue && is_virtio(disk);
     xml_leaf(b->xml, "driver", "name", "qemu", "type", source->qcow2 ? "qcow2" : "raw", "cache", cache, "error_policy",
              disk->error_policy && disk->error_policy[0] ? disk->error_policy : "stop", "io",
@@ -162,13 +162,11 @@ static void write_address(struct domain_build *b, const struct vm_disk *disk, st
     }
 }
 
+/* counts NULL: libvirt chooses the address */
 static void write_disk(struct domain_build *b, const struct vm_disk *disk, const struct disk_source *source,
-                       struct disk_counts *counts)
+                       const char *target, struct disk_counts *counts)
 {
     static const char *const DEVICES[] = {[VM_DISK] = "disk", [VM_LUN] = "lun", [VM_CDROM] = "cdrom"};
-    char name[DOMAIN_TARGET_MAX];
-    domain_disk_target(b->spec, (unsigned)(disk - b->spec->disk), name);
-
     xml_open(b->xml, "disk");
     xml_attribute(b->xml, "type", source->block ? "block" : "file");
     xml_attribute(b->xml, "device", DEVICES[disk->device]);
@@ -177,7 +175,7 @@ static void write_disk(struct domain_build *b, const struct vm_disk *disk, const
     if (source->path)
         write_source(b, source);
     write_block_size(b, disk);
-    xml_leaf(b->xml, "target", "dev", name, "bus", disk->bus, "tray", disk->tray_open ? "open" : NULL);
+    xml_leaf(b->xml, "target", "dev", target, "bus", disk->bus, "tray", disk->tray_open ? "open" : NULL);
     if (disk_is_readonly(disk, source))
         xml_leaf(b->xml, "readonly");
     if (disk->shareable)
@@ -187,13 +185,31 @@ static void write_disk(struct domain_build *b, const struct vm_disk *disk, const
     if (disk->boot_order > 0)
         xml_leaf(b->xml, "boot", "order", NUMBER(disk->boot_order));
     build_alias(b, disk->name);
-    write_address(b, disk, counts);
+    if (counts)
+        write_address(b, disk, counts);
     xml_close(b->xml);
 }
 
 void domain_write_disks(struct domain_build *b)
 {
     struct disk_counts counts = count_threads(b);
-    for (unsigned i = 0; i < b->spec->disk_count; i++)
-        write_disk(b, &b->spec->disk[i], &b->request->disk[i], &counts);
+    for (unsigned i = 0; i < b->spec->disk_count; i++) {
+        char target[DOMAIN_TARGET_MAX];
+        domain_disk_target(b->spec, i, target);
+        write_disk(b, &b->spec->disk[i], &b->request->disk[i], target, &counts);
+    }
+}
+
+int domain_render_disk(const struct vm_spec *spec, const struct disk_source *source, const char *target,
+                       struct text *ret_xml, struct error *err)
+{
+    auto_xml *xml = xml_new();
+    auto_findings findings = {0};
+    struct domain_build b = {.spec = spec, .xml = xml, .findings = &findings};
+    xml_inside(xml, "");
+    write_disk(&b, spec->disk, source, target, NULL);
+    build_finish(&b);
+    if (b.failed)
+        return fail(err, b.why.kind, "%s", b.why.text);
+    return xml_finish(xml, ret_xml, err);
 }

@@ -59,6 +59,23 @@ static bool agent_is_connected(const struct xml_node *domain)
     return false;
 }
 
+bool domain_disk_in_xml(const char *domain_xml, const char *volume, char ret_target[DOMAIN_TARGET_MAX],
+                        char ret_bus[DOMAIN_TARGET_MAX])
+{
+    struct error ignored;
+    auto_xml_document *document = xml_read(domain_xml, strlen(domain_xml), &ignored);
+    auto_free char *alias = must_format("ua-%s", volume);
+    const struct xml_node *disk = document ? xml_child(xml_root(document), "devices/disk") : NULL;
+    while (disk && !text_equal(xml_attribute_of(xml_child(disk, "alias"), "name"), alias))
+        disk = xml_next(disk);
+    const struct xml_node *target = disk ? xml_child(disk, "target") : NULL;
+    const char *device = xml_attribute_of(target, "dev");
+    const char *bus = xml_attribute_of(target, "bus");
+    snprintf(ret_target, DOMAIN_TARGET_MAX, "%s", device ? device : "");
+    snprintf(ret_bus, DOMAIN_TARGET_MAX, "%s", bus ? bus : "");
+    return device != NULL;
+}
+
 int domain_summary_from_xml(const char *domain_xml, struct domain_summary *ret_summary, struct error *err)
 {
     auto_xml_document *document = xml_read(domain_xml, strlen(domain_xml), err);

@@ -76,6 +76,14 @@ int hypervisor_reboot(struct hypervisor *hypervisor, const char *name, struct er
 int hypervisor_reset(struct hypervisor *hypervisor, const char *name, struct error *err);
 int hypervisor_destroy(struct hypervisor *hypervisor, const char *name, struct error *err);
 int hypervisor_undefine(struct hypervisor *hypervisor, const char *name, struct error *err);
+/* [blocks] The disk of a volume of a running domain: 1 and its device name when it is there, 0 when not. */
+int hypervisor_disk(struct hypervisor *hypervisor, const char *name, const char *volume,
+                    char ret_target[DOMAIN_TARGET_MAX], struct error *err);
+/* [blocks] Gives a running domain one more disk. detach: one that is not there is success; a guest that does not let go
+ * in time gives ERROR_UNAVAILABLE. */
+int hypervisor_attach(struct hypervisor *hypervisor, const char *name, const char *volume, const char *disk_xml,
+                      struct error *err);
+int hypervisor_detach(struct hypervisor *hypervisor, const char *name, const char *volume, struct error *err);
 /* [blocks] The live XML; the caller frees. */
 char *hypervisor_xml(struct hypervisor *hypervisor, const char *name, struct error *err);
 /* [blocks] One QEMU guest agent command (JSON) and its answer; the caller frees. */

@@ -3,7 +3,9 @@
 # scrape costs libvirt and the CPU of the guest.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/integration/lab_lib.sh
 . tests/integration/lab_lib.sh
+# shellcheck source=tests/integration/daemon_lib.sh
 . tests/integration/daemon_lib.sh
 command -v python3 >/dev/null || skip_all "metrics" "needs python3"
 LAB_PAGES_2M=128
@@ -102,7 +104,7 @@ lives_without_libvirt() {
     lab_libvirtd stop-libvirtd && wait_for 30 says_it_is_down && grep -q '^kubevirt_number_of_vms{namespace="default"} 1$' "$folder/samples.6"
     result=$?
     lab_libvirtd start-libvirtd
-    return $result
+    return "$result"
 }
 says_it_is_down() {
     scrape 6 && reads 6 && grep -q '^rtvmd_hypervisor_up{} 0$' "$folder/samples.6"

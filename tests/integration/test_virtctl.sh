@@ -60,6 +60,21 @@ shows_the_console() {
     grep -q 'Successfully connected to vm console' "$folder/console" || { cat -v "$folder/console"; return 1; }
     grep -q '@probe' "$folder/console" || { cat -v "$folder/console"; return 1; }
 }
+# A claim is an object and a file; virtctl looks for the object.
+plugs_a_volume() {
+    mkdir -p "$folder/state/volumes/default" && truncate -s 8M "$folder/state/volumes/default/data.img" &&
+        api POST /api/v1/namespaces/default/persistentvolumeclaims \
+            '{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 8Mi}}}}' >/dev/null &&
+        says "Successfully submitted add volume request to VM vm for volume data" addvolume vm --volume-name=data --persist &&
+        wait_for 30 has_volume 1
+}
+has_volume() {
+    [ "$(lab_virsh domblklist default_vm | grep -c data.img)" -eq "$1" ]
+}
+unplugs_it() {
+    says "Successfully submitted remove volume request to VM vm for volume data" removevolume vm --volume-name=data --persist &&
+        wait_for 30 has_volume 0
+}
 # What a screen says first, and what it answers to a version: bytes go both ways.
 shows_the_screen() {
     v vnc vm --proxy-only --port 15901 >"$folder/vnc" 2>&1 &
@@ -85,6 +100,11 @@ check "pause again" refuses "already paused" pause vmi vm
 check "unpause" says "VMI vm was scheduled to unpause" unpause vmi vm
 check "console shows what the guest prints" shows_the_console
 check "vnc --proxy-only" shows_the_screen
+check "addvolume --persist" plugs_a_volume
+check "addvolume of what is there" refuses "already exists" addvolume vm --volume-name=data
+check "addvolume of no claim" refuses "is not a DataVolume or PersistentVolumeClaim" addvolume vm --volume-name=none
+check "removevolume --persist" unplugs_it
+check "removevolume of what began with it" refuses "not hotpluggable" removevolume vm --volume-name=probe
 check "guestosinfo without an agent" refuses "Error getting guestosinfo" guestosinfo vm
 check "soft-reboot" says "VMI vm was scheduled to soft-reboot" soft-reboot vm
 check "restart --force" restarts

@@ -52,6 +52,10 @@ void fake_each(void (*callback)(const char *domain_name, const struct observed_d
 /* How often the machine of that name was started, in all. */
 unsigned fake_starts(const char *domain_name);
 
+/* Disks attached while it ran, "a,b,"; a guest may hold them. */
+const char *fake_disks(const char *domain_name);
+void fake_hold_disks(const char *domain_name, bool hold);
+
 /* Threads: the process is not as planned; a repair mends it, or does not. */
 void fake_drift(const char *domain_name, bool repairable);
 bool fake_take_drift(int pid, bool repair);

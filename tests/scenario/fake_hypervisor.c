@@ -13,6 +13,8 @@ struct domain {
     bool deaf;
     bool drifts;
     bool drift_stays;
+    bool holds_disks; /* the guest does not let go */
+    char disks[128];  /* names of those attached while it ran: "a,b," */
     unsigned starts;
 };
 
@@ -70,6 +72,7 @@ static void put(struct domain *domain, enum domain_state state, enum domain_reas
     domain->seen.state = state;
     domain->seen.reason = reason;
     if (!is_up(domain)) {
+        domain->disks[0] = '\0';
         domain->seen.pid = 0;
         domain->seen.has_agent = false;
         domain->drifts = false;
@@ -460,5 +463,66 @@ int hypervisor_statistics(struct hypervisor *hypervisor, const char *const *name
             ret_statistics[i].disk = must_calloc(1, sizeof *ret_statistics[i].disk);
             ret_statistics[i].disk_count = 1;
         }
+    return 0;
+}
+
+/* ---- disks that come and go */
+const char *fake_disks(const char *name)
+{
+    return find(name) ? find(name)->disks : "";
+}
+
+void fake_hold_disks(const char *name, bool hold)
+{
+    find(name)->holds_disks = hold;
+}
+
+static char *find_disk(struct domain *domain, const char *volume)
+{
+    size_t length = strlen(volume);
+    for (char *at = domain->disks; *at; at = strchr(at, ',') + 1)
+        if (strncmp(at, volume, length) == 0 && at[length] == ',')
+            return at;
+    return NULL;
+}
+
+int hypervisor_disk(struct hypervisor *hypervisor, const char *name, const char *volume,
+                    char ret_target[DOMAIN_TARGET_MAX], struct error *err)
+{
+    (void)hypervisor;
+    struct domain *domain;
+    if (need_up("disk", name, &domain, err))
+        return -1;
+    snprintf(ret_target, DOMAIN_TARGET_MAX, "sda");
+    return find_disk(domain, volume) != NULL;
+}
+
+int hypervisor_attach(struct hypervisor *hypervisor, const char *name, const char *volume, const char *disk_xml,
+                      struct error *err)
+{
+    (void)hypervisor;
+    struct domain *domain;
+    if (need_up("attach", name, &domain, err))
+        return -1;
+    if (!strstr(disk_xml, "<disk ") || !strstr(disk_xml, volume))
+        fake_complain("attach of something that is no disk of %s", volume);
+    if (find_disk(domain, volume))
+        fake_complain("%s is attached twice", volume);
+    else
+        snprintf(domain->disks + strlen(domain->disks), sizeof domain->disks - strlen(domain->disks), "%s,", volume);
+    return 0;
+}
+
+int hypervisor_detach(struct hypervisor *hypervisor, const char *name, const char *volume, struct error *err)
+{
+    (void)hypervisor;
+    struct domain *domain;
+    if (need_up("detach", name, &domain, err))
+        return -1;
+    if (domain->holds_disks)
+        return fail(err, ERROR_UNAVAILABLE, "the guest has not let go");
+    char *at = find_disk(domain, volume);
+    if (at)
+        memmove(at, strchr(at, ',') + 1, strlen(strchr(at, ',')));
     return 0;
 }

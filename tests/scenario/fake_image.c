@@ -40,7 +40,9 @@ int image_prepare_disks(const struct image_config *config, const struct vm_spec 
     auto_text name = {0};
     domain_name(spec->namespace_, spec->name, &name);
     const struct observed_domain *domain = fake_domain(text_cstr(&name));
-    if (domain && (domain->state == DOMAIN_RUNNING || domain->state == DOMAIN_PAUSED))
+    bool is_added = spec->disk_count == 1 && text_equal(spec->disk[0].bus, "scsi") &&
+                    !strstr(fake_disks(text_cstr(&name)), spec->disk[0].name);
+    if (!is_added && domain && (domain->state == DOMAIN_RUNNING || domain->state == DOMAIN_PAUSED))
         fake_complain("volumes of %s are made anew while it runs", text_cstr(&name));
     for (size_t i = 0; i < ARRAY_SIZE(having) && !slot_of(text_cstr(&name)); i++)
         if (!having[i])

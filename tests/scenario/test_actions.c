@@ -395,6 +395,180 @@ static void a_full_disk_only_delays(void)
     world_close(&world);
 }
 
+/* ---- volumes of running VMs */
+#define CLAIM(name) "{\"persistentVolumeClaim\":{\"claimName\":\"" name "\"}}"
+#define ADD(name) \
+    "{\"name\":\"" name "\",\"disk\":{\"disk\":{\"bus\":\"scsi\"},\"serial\":\"s1\"},\"volumeSource\":" CLAIM(name) "}"
+#define REMOVE(name) "{\"name\":\"" name "\"}"
+
+static const char *volume_says(const char *vmi_name, const char *volume, const char *key)
+{
+    static char answer[300];
+    auto_json *vmi = world_get(&world, "VirtualMachineInstance", vmi_name);
+    size_t i;
+    json_t *status;
+    snprintf(answer, sizeof answer, "(none)");
+    json_array_foreach(json_at(vmi, "status.volumeStatus"), i, status)
+    {
+        if (strcmp(json_text_at(status, "name", ""), volume) == 0)
+            snprintf(answer, sizeof answer, "%s", json_text_at(status, key, ""));
+    }
+    return answer;
+}
+
+static size_t volume_count(const char *kind, const char *name, const char *path)
+{
+    auto_json *object = world_get(&world, kind, name);
+    return json_array_size(json_at(object, path));
+}
+
+static void a_volume_comes_and_goes(void)
+{
+    set_up();
+    struct answer a = ask(RUNTIME_VMI_ADD_VOLUME, "always", ADD("data"));
+    CHECK_TEXT(a.text, "done");
+    CHECK_TEXT(fake_disks("default_always"), "data,");
+    CHECK_TEXT(volume_says("always", "data", "phase"), "Ready");
+    CHECK_TEXT(volume_says("always", "data", "reason"), "VolumeReady");
+    CHECK_TEXT(volume_says("always", "data", "target"), "sda");
+    CHECK_INT(volume_count("VirtualMachine", "always", "spec.template.spec.volumes"), 0); /* until it ends */
+    a = ask(RUNTIME_VMI_ADD_VOLUME, "always", ADD("data"));
+    CHECK_TEXT(a.text, "Operation cannot be fulfilled on virtualmachineinstance.kubevirt.io \"always\": Unable to add "
+                       "volume [data] because volume with that name already exists");
+    world_restart(&world);
+    CHECK(world_settle(&world));
+    CHECK_TEXT(fake_disks("default_always"), "data,");
+    CHECK_TEXT(ask(RUNTIME_VMI_REMOVE_VOLUME, "always", REMOVE("data")).text, "done");
+    CHECK_TEXT(fake_disks("default_always"), "");
+    CHECK_TEXT(volume_says("always", "data", "phase"), "(none)");
+    CHECK_INT(volume_count("VirtualMachineInstance", "always", "spec.volumes"), 0);
+    a = ask(RUNTIME_VMI_REMOVE_VOLUME, "always", REMOVE("data"));
+    CHECK(strstr(a.text, "Unable to remove volume [data] because it does not exist") != NULL);
+    CHECK_TEXT(fake_complaints(), "");
+    world_close(&world);
+}
+
+static void a_volume_of_the_vm_stays(void)
+{
+    set_up();
+    CHECK_TEXT(ask(RUNTIME_VM_ADD_VOLUME, "always", ADD("data")).text, "done");
+    CHECK_TEXT(fake_disks("default_always"), "data,");
+    auto_json *vm = world_get(&world, "VirtualMachine", "always");
+    CHECK(json_bool_at(vm, "spec.template.spec.volumes.0.persistentVolumeClaim.hotpluggable", false));
+    CHECK_TEXT(json_text_at(vm, "spec.template.spec.domain.devices.disks.0.disk.bus", ""), "scsi");
+    CHECK(condition_get(vm, "RestartRequired") == NULL); /* the VMI has it already */
+    CHECK_TEXT(ask(RUNTIME_VM_RESTART, "always", NULL).text, "done");
+    CHECK(world_advance(&world, 60));
+    CHECK_INT(volume_count("VirtualMachineInstance", "always", "spec.volumes"), 1);
+    CHECK_TEXT(ask(RUNTIME_VM_REMOVE_VOLUME, "always", REMOVE("data")).text, "done");
+    CHECK_INT(volume_count("VirtualMachine", "always", "spec.template.spec.volumes"), 0);
+    CHECK_INT(volume_count("VirtualMachineInstance", "always", "spec.volumes"), 0);
+    CHECK_TEXT(volume_says("always", "data", "phase"), "(none)");
+    CHECK_TEXT(ask(RUNTIME_VM_ADD_VOLUME, "halted", ADD("data")).text, "done"); /* for the next start */
+    CHECK_INT(volume_count("VirtualMachine", "halted", "spec.template.spec.volumes"), 1);
+    CHECK_TEXT(fake_complaints(), "");
+    world_close(&world);
+}
+
+static void what_cannot_be_plugged_is_refused(void)
+{
+    static const struct {
+        enum runtime_action action;
+        const char *name;
+        const char *options;
+        enum error_kind kind;
+        const char *text;
+    } CASES[] = {
+        {RUNTIME_VMI_ADD_VOLUME, "always", "{}", ERROR_BAD_REQUEST, "AddVolumeOptions requires name to be set"},
+        {RUNTIME_VMI_ADD_VOLUME, "always", "{\"name\":\"d\"}", ERROR_BAD_REQUEST,
+         "AddVolumeOptions requires disk to not be nil"},
+        {RUNTIME_VMI_ADD_VOLUME, "always", "{\"name\":\"d\",\"disk\":{}}", ERROR_BAD_REQUEST,
+         "AddVolumeOptions requires VolumeSource to not be nil"},
+        {RUNTIME_VMI_REMOVE_VOLUME, "always", "{}", ERROR_BAD_REQUEST, "RemoveVolumeOptions requires name to be set"},
+        {RUNTIME_VMI_ADD_VOLUME, "none", ADD("d"), ERROR_NOT_FOUND,
+         "virtualmachineinstance.kubevirt.io \"none\" not found"},
+        {RUNTIME_VM_ADD_VOLUME, "none", ADD("d"), ERROR_NOT_FOUND, "virtualmachine.kubevirt.io \"none\" not found"},
+        {RUNTIME_VMI_ADD_VOLUME, "halted", ADD("d"), ERROR_NOT_FOUND,
+         "virtualmachineinstance.kubevirt.io \"halted\" not found"},
+        {RUNTIME_VMI_ADD_VOLUME, "always",
+         "{\"name\":\"d\",\"disk\":{\"disk\":{\"bus\":\"virtio\"}},\"volumeSource\":" CLAIM("d") "}", ERROR_INVALID,
+         "disk.disk.bus \"virtio\": hotplugged disks use the bus scsi"},
+        {RUNTIME_VMI_ADD_VOLUME, "always", "{\"name\":\"d\",\"disk\":{\"cdrom\":{}},\"volumeSource\":" CLAIM("d") "}",
+         ERROR_INVALID, "disk: hotplugged disks are of device type disk"},
+        {RUNTIME_VMI_ADD_VOLUME, "always",
+         "{\"name\":\"d\",\"disk\":{\"cache\":\"odd\"},\"volumeSource\":" CLAIM("d") "}", ERROR_INVALID, "odd"},
+        {RUNTIME_VMI_ADD_VOLUME, "always",
+         "{\"name\":\"d\",\"disk\":{},\"volumeSource\":{\"hostDisk\":{\"path\":\"/etc/shadow\",\"type\":\"Disk\"}}}",
+         ERROR_INVALID, "hostDisk.path \"/etc/shadow\" is in no folder"},
+    };
+    set_up();
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        struct answer a = ask(CASES[i].action, CASES[i].name, CASES[i].options);
+        CHECK_INT(a.kind, CASES[i].kind);
+        if (!strstr(a.text, CASES[i].text)) {
+            printf("# case %zu: %s\n", i, a.text);
+            test_failures++;
+        }
+    }
+    CHECK_TEXT(ask(RUNTIME_VMI_ADD_VOLUME, "always",
+                   "{\"name\":\"d\",\"dryRun\":[\"All\"],\"disk\":{},\"volumeSource\":" CLAIM("d") "}")
+                   .text,
+               "done");
+    CHECK_TEXT(fake_disks("default_always"), "");
+    CHECK_INT(volume_count("VirtualMachineInstance", "always", "spec.volumes"), 0);
+    world_close(&world);
+}
+
+static void trouble_while_plugging_is_told_and_tried_again(void)
+{
+    set_up();
+    fake_fail("attach", 1, 2, ERROR_INTERNAL);
+    CHECK_TEXT(ask(RUNTIME_VMI_ADD_VOLUME, "always", ADD("data")).text, "done");
+    CHECK_TEXT(volume_says("always", "data", "phase"), "Pending");
+    CHECK_TEXT(volume_says("always", "data", "reason"), "VolumeNotReady");
+    CHECK(world_advance(&world, 60));
+    CHECK_TEXT(volume_says("always", "data", "phase"), "Ready");
+    fake_hold_disks("default_always", true);
+    CHECK_TEXT(ask(RUNTIME_VMI_REMOVE_VOLUME, "always", REMOVE("data")).text, "done");
+    CHECK_TEXT(volume_says("always", "data", "phase"), "Detaching");
+    CHECK_TEXT(volume_says("always", "data", "message"), "the guest has not let go");
+    fake_hold_disks("default_always", false);
+    CHECK(world_advance(&world, 60));
+    CHECK_TEXT(volume_says("always", "data", "phase"), "(none)");
+    /* taken away before it came */
+    fake_fail("prepare", 1, 100, ERROR_NOT_FOUND);
+    CHECK_TEXT(ask(RUNTIME_VMI_ADD_VOLUME, "always", ADD("other")).text, "done");
+    CHECK_TEXT(ask(RUNTIME_VMI_REMOVE_VOLUME, "always", REMOVE("other")).text, "done");
+    fake_faults_end();
+    CHECK(world_advance(&world, 60));
+    CHECK_TEXT(volume_says("always", "other", "phase"), "(none)");
+    CHECK_TEXT(fake_disks("default_always"), "");
+    CHECK_TEXT(fake_complaints(), "");
+    world_close(&world);
+}
+
+/* Killed at every turn between the wish and its end. */
+static void a_kill_while_plugging_loses_nothing(void)
+{
+    for (unsigned turn = 1; turn < 12; turn++) {
+        set_up();
+        struct answer a = {0};
+        auto_json *options = json_from_text(ADD("data"), strlen(ADD("data")), &err);
+        runtime_act(world.runtime, RUNTIME_VMI_ADD_VOLUME, "default", "always", options, note, &a);
+        for (unsigned i = 0; i < turn; i++)
+            loop_run_once(world.loop, false);
+        bool answered = a.given;
+        world_kill(&world);
+        CHECK(world_settle(&world));
+        CHECK(world_advance(&world, 60));
+        if (answered)
+            CHECK_TEXT(fake_disks("default_always"), "data,");
+        CHECK_TEXT(volume_says("always", "data", "phase"), fake_disks("default_always")[0] ? "Ready" : "(none)");
+        CHECK_TEXT(fake_complaints(), "");
+        world_close(&world);
+    }
+}
+
 static unsigned statistics_given;
 static const struct runtime_statistics *last_statistics;
 
@@ -463,6 +637,11 @@ int main(void)
     RUN(plans_without_claiming);
     RUN(a_full_disk_only_delays);
     RUN(keeps_a_bounded_number_of_events);
+    RUN(a_volume_comes_and_goes);
+    RUN(a_volume_of_the_vm_stays);
+    RUN(what_cannot_be_plugged_is_refused);
+    RUN(trouble_while_plugging_is_told_and_tried_again);
+    RUN(a_kill_while_plugging_loses_nothing);
     RUN(statistics_are_shared);
     RUN(statistics_do_not_wait_for_libvirt);
     return test_end();

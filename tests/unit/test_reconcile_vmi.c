@@ -201,6 +201,10 @@ static bool apply(struct vmi_view *v, struct vmi_step step)
     case VMI_BEGIN:
         v->phase = VMI_RUNNING;
         return true;
+    case VMI_ATTACH:
+    case VMI_DETACH:
+        v->volumes = VMI_VOLUMES_SETTLED;
+        return true;
     case VMI_SIGNAL:
         v->signaled_s = v->now_s; /* the guest is deaf */
         return true;
@@ -272,6 +276,33 @@ static void knows_its_words(void)
     CHECK_INT(vmi_phase_from_text("WaitingForSync"), VMI_UNSET);
 }
 
+static void volumes_come_and_go_while_it_runs(void)
+{
+    static const enum domain_state UP[] = {DOMAIN_RUNNING, DOMAIN_PAUSED};
+    for (size_t i = 0; i < ARRAY_SIZE(UP); i++) {
+        struct vmi_view v = view(VMI_RUNNING, UP[i]);
+        CHECK_INT(reconcile_vmi(&v).action, VMI_WAIT);
+        v.volumes = VMI_VOLUMES_ATTACH;
+        CHECK_INT(reconcile_vmi(&v).action, VMI_ATTACH);
+        v.volumes = VMI_VOLUMES_DETACH;
+        CHECK_INT(reconcile_vmi(&v).action, VMI_DETACH);
+        v.retry_s = v.now_s + 3; /* it failed: not at once again */
+        CHECK_INT(reconcile_vmi(&v).action, VMI_WAIT);
+        CHECK_INT(reconcile_vmi(&v).wake_s, v.now_s + 3);
+        v.retry_s = 0;
+        v.is_taken_up = false; /* proof comes first */
+        CHECK_INT(reconcile_vmi(&v).action, VMI_TAKE_UP);
+    }
+    struct vmi_view v = view(VMI_RUNNING, DOMAIN_RUNNING);
+    v.volumes = VMI_VOLUMES_ATTACH;
+    v.deleting = true;
+    v.expires_s = v.now_s + 30;
+    CHECK_INT(reconcile_vmi(&v).action, VMI_SIGNAL); /* who leaves gets nothing more */
+    v = view(VMI_SCHEDULED, DOMAIN_ABSENT);
+    v.volumes = VMI_VOLUMES_ATTACH;
+    CHECK_INT(reconcile_vmi(&v).action, VMI_START);
+}
+
 int main(void)
 {
     RUN(one_cell_at_a_time);
@@ -282,5 +313,6 @@ int main(void)
     RUN(keeps_a_claim_for_the_next_start);
     RUN(every_combination_comes_to_rest);
     RUN(knows_its_words);
+    RUN(volumes_come_and_go_while_it_runs);
     return test_end();
 }
