@@ -94,8 +94,9 @@ int device_port(struct call *call, struct error *err)
     uint64_t port;
     if (!text_to_u64(t->rest[0], &port) || port == 0 || port > UINT16_MAX)
         return fail(err, ERROR_BAD_REQUEST, "port \"%s\": must be a number from 1 to 65535", t->rest[0]);
-    if (t->rest[1][0] && strcmp(t->rest[1], "tcp") != 0)
-        return fail(err, ERROR_BAD_REQUEST, "protocol \"%s\": only tcp is forwarded", t->rest[1]);
+    bool udp = strcmp(t->rest[1], "udp") == 0;
+    if (t->rest[1][0] && !udp && strcmp(t->rest[1], "tcp") != 0)
+        return fail(err, ERROR_BAD_REQUEST, "protocol \"%s\": want tcp or udp", t->rest[1]);
     auto_json *vmi = store_get(call->api->store, "VirtualMachineInstance", t->namespace_, t->name);
     if (check_running(t, vmi, err) < 0)
         return -1;
@@ -110,5 +111,7 @@ int device_port(struct call *call, struct error *err)
     auto_free char *text = must_format(strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, (unsigned)port);
     if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&address, &length) < 0)
         return fail(err, ERROR_INTERNAL, "Internal error occurred: dialing VM: %s is no address", text);
+    if (udp)
+        return tunnel_begin_datagrams(call, (struct sockaddr *)&address, (socklen_t)length, err);
     return tunnel_begin(call, (struct sockaddr *)&address, (socklen_t)length, NULL, err);
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "api/datagram.h"
 #include "api/digest.h"
 #include "api/frames.h"
 
@@ -31,7 +32,8 @@ struct tunnel {
     struct call *call;          /* while dialing */
     struct http_tunnel *http;   /* NULL: not open yet, or the client is gone */
     struct bufferevent *client; /* its bufferevent */
-    struct bufferevent *device; /* NULL: gone */
+    struct bufferevent *device; /* NULL: gone, or datagrams */
+    struct datagrams *datagrams;
     struct frame_reader reader;
     bool client_leaves; /* a close frame was answered; ours is on its way */
     struct loop_watch *ping;
@@ -48,6 +50,7 @@ static void tunnel_free(struct tunnel *t)
 {
     if (t->device)
         bufferevent_free(t->device);
+    datagrams_free(t->datagrams);
     if (t->http)
         http_tunnel_close(t->http);
     *t->at = t->next;
@@ -117,13 +120,14 @@ static void server_closed(void *arg)
 
 static void frame_came(enum frame_kind kind, const unsigned char *bytes, size_t length, bool final, void *arg)
 {
-    (void) final;
     struct tunnel *t = arg;
     t->pings_unanswered = 0;
     if (kind == FRAME_PING)
         client_say(t, FRAME_PONG, bytes, length);
     else if (kind == FRAME_CLOSE)
         t->client_leaves = true;
+    else if (kind == FRAME_DATA && t->datagrams)
+        datagrams_take(t->datagrams, bytes, length, final);
     else if (kind == FRAME_DATA && t->device && length > 0)
         bufferevent_write(t->device, bytes, length);
 }
@@ -138,7 +142,7 @@ static void client_read(struct bufferevent *bufferevent, void *arg)
     if (t->client_leaves || wrong) {
         t->client_leaves = true;
         bufferevent_disable(t->client, EV_READ);
-        if (t->device)
+        if (t->device || t->datagrams)
             client_say_close(t, wrong ? (unsigned)wrong : CLOSE_NORMAL);
         else
             client_gone(t); /* it answers ours */
@@ -171,6 +175,14 @@ static void device_read(struct bufferevent *bufferevent, void *arg)
     evbuffer_drain(input, length);
     if (evbuffer_get_length(bufferevent_get_output(t->client)) > LIMIT_TUNNEL_BYTES)
         bufferevent_disable(bufferevent, EV_READ);
+}
+
+/* A client that does not keep up misses some. */
+static void datagram_came(const unsigned char *bytes, size_t length, void *arg)
+{
+    struct tunnel *t = arg;
+    if (t->client && !t->client_leaves && evbuffer_get_length(bufferevent_get_output(t->client)) <= LIMIT_TUNNEL_BYTES)
+        client_say(t, FRAME_DATA, bytes, length);
 }
 
 static void client_written(struct bufferevent *bufferevent, void *arg)
@@ -222,9 +234,11 @@ static void open_tunnel(struct tunnel *t)
     t->client = http_tunnel_bufferevent(t->http);
     bufferevent_setcb(t->client, client_read, client_written, client_event, t);
     bufferevent_setwatermark(t->client, EV_WRITE, LIMIT_TUNNEL_BYTES / 4, 0);
-    bufferevent_set_timeouts(t->device, NULL, NULL);
-    bufferevent_setwatermark(t->device, EV_WRITE, LIMIT_TUNNEL_BYTES / 4, 0);
-    bufferevent_enable(t->device, EV_READ | EV_WRITE);
+    if (t->device) {
+        bufferevent_set_timeouts(t->device, NULL, NULL);
+        bufferevent_setwatermark(t->device, EV_WRITE, LIMIT_TUNNEL_BYTES / 4, 0);
+        bufferevent_enable(t->device, EV_READ | EV_WRITE);
+    }
     bufferevent_trigger(t->client, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
     loop_timer_arm(t->ping, LIMIT_TUNNEL_PING_S * 1000ULL);
 }
@@ -365,6 +379,20 @@ int tunnel_adopt(struct call *call, int fd, const char *key, struct error *err)
     attach_device(t, fd);
     open_tunnel(t);
     return 0;
+}
+
+int tunnel_begin_datagrams(struct call *call, const struct sockaddr *address, socklen_t length, struct error *err)
+{
+    struct tunnel *t = tunnel_new(call, NULL, err);
+    if (!t)
+        return -1;
+    t->datagrams = datagrams_new(call->api->loop, address, length, datagram_came, t, err);
+    if (t->datagrams) {
+        open_tunnel(t);
+        return 0;
+    }
+    tunnel_free(t);
+    return -1;
 }
 
 struct tunnels *tunnels_new(struct api *api)

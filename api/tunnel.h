@@ -20,6 +20,8 @@ void tunnels_each(const struct tunnels *tunnels, const char *device,
  * only: whoever uses it now is cut off first. */
 int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t length, const char *key,
                  struct error *err);
+/* The same over UDP: each message of the web socket is one datagram. */
+int tunnel_begin_datagrams(struct call *call, const struct sockaddr *address, socklen_t length, struct error *err);
 /* The same for a connection that is there already; fd is taken over, also on failure. */
 int tunnel_adopt(struct call *call, int fd, const char *key, struct error *err);
 /* Whether the request asks for a web socket properly: to be known before something is opened for it. */

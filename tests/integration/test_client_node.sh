@@ -1,7 +1,7 @@
 #!/bin/sh
 # The npm package @kubernetes/client-node against rtvmd on libvirt's test driver: see client_node.mjs. CLIENT_NODE is the
 # package's folder; without it, and without one in build/node_modules (npm install --prefix build
-# @kubernetes/client-node), the test is skipped.
+# @kubernetes/client-node; @1.4.0 with Node 20, the newest needs Node 22), the test is skipped.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lab_lib.sh

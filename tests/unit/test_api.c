@@ -1,3 +1,4 @@
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -631,6 +632,73 @@ static void consoles_carry_bytes(void)
 
 #define SCREEN "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/x/vnc"
 
+/* A datagram for a message and a message for a datagram, whatever pieces they come in. */
+static void ports_carry_datagrams(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int guest = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    CHECK_INT(bind(guest, (struct sockaddr *)&address, size), 0);
+    getsockname(guest, (struct sockaddr *)&address, &size);
+    struct error err;
+    json_t *vmi = json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:[{s:s}]}}", "kind", "VirtualMachineInstance",
+                            "apiVersion", "kubevirt.io/v1", "metadata", "name", "u", "namespace", "default", "status",
+                            "phase", "Running", "interfaces", "ipAddress", "127.0.0.1");
+    CHECK_INT(store_create(store, vmi, NULL, &err), 0);
+    auto_free char *target =
+        must_format("/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/u/portforward/%u/udp",
+                    ntohs(address.sin_port));
+    int fd = upgrade(target);
+    CHECK(strstr(hear(fd, "\r\n\r\n"), "HTTP/1.1 101 ") != NULL);
+    auto_text two = {0};
+    frame_write(FRAME_DATA, true, "one", 3, &two);
+    frame_write(FRAME_DATA, true, "", 0, &two);
+    frame_write(FRAME_DATA, true, "three", 5, &two);
+    two.data[two.length - 11] = 0x02; /* not the last piece of its message */
+    frame_write(FRAME_DATA, true, "four", 4, &two);
+    two.data[two.length - 10] = (char)0x80; /* the rest of it */
+    CHECK(write(fd, two.data, two.length) == (ssize_t)two.length);
+    turn(20);
+    char bytes[64];
+    struct sockaddr_in from;
+    size = sizeof from;
+    CHECK_INT(recvfrom(guest, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &size), 3);
+    CHECK_INT(recv(guest, bytes, sizeof bytes, 0), 0);
+    CHECK_INT(recv(guest, bytes, sizeof bytes, 0), 9);
+    CHECK(memcmp(bytes, "threefour", 9) == 0);
+    CHECK_INT(sendto(guest, "a", 1, 0, (struct sockaddr *)&from, size), 1);
+    CHECK_INT(sendto(guest, "bc", 2, 0, (struct sockaddr *)&from, size), 2);
+    const char *heard_bytes = hear(fd, "bc");
+    CHECK(memcmp(heard_bytes,
+                 "\x82\x01"
+                 "a\x82\x02"
+                 "bc",
+                 7) == 0);
+    auto_text huge = {0}; /* more than a datagram may be: dropped, and the next one goes through */
+    auto_free char *much = must_calloc(LIMIT_DATAGRAM_BYTES + 1, 1);
+    frame_write(FRAME_DATA, true, much, LIMIT_DATAGRAM_BYTES + 1, &huge);
+    frame_write(FRAME_DATA, true, "after", 5, &huge);
+    size_t sent = 0;
+    for (int i = 0; i < 1000 && sent < huge.length; i++) {
+        ssize_t n = write(fd, huge.data + sent, huge.length - sent);
+        sent += n > 0 ? (size_t)n : 0;
+        turn(1);
+    }
+    CHECK_INT(sent, huge.length);
+    turn(20);
+    CHECK_INT(recv(guest, bytes, sizeof bytes, 0), 5);
+    CHECK_INT(tunnels_count(api->tunnels), 1);
+    say_frame(fd, FRAME_CLOSE, "");
+    hear(fd, NULL);
+    close(fd);
+    turn(20);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+    close(guest);
+    ask("GET", "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/u/portforward/1/sctp", "");
+    CHECK_INT(status, 400);
+    CHECK_INT(store_delete(store, "VirtualMachineInstance", "default", "u", NULL, &err), 0);
+}
+
 static void screens_come_open(void)
 {
     const json_t *a = ask("GET", SCREEN, "");
@@ -862,6 +930,7 @@ int main(void)
     RUN(watches_filter);
     RUN(old_versions_are_gone);
     RUN(consoles_carry_bytes);
+    RUN(ports_carry_datagrams);
     RUN(screens_come_open);
     RUN(what_a_leaving_client_said_is_delivered);
     RUN(a_slow_reader_stops_the_guest);
