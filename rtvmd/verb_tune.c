@@ -109,6 +109,14 @@ static void print_result(const char *what, struct tune_result *result)
     text_finish(&result->notes);
 }
 
+/* Nobody else waits for us, and the next rtvmd tune remembers nothing. */
+static struct tune_machine patient(void)
+{
+    struct tune_machine machine = TUNE_LIVE;
+    machine.is_patient = true;
+    return machine;
+}
+
 static int apply(struct arguments *a, struct error *err)
 {
     struct tune_result result = {0};
@@ -117,7 +125,8 @@ static int apply(struct arguments *a, struct error *err)
     struct store *store = check_cpus(a, err) < 0 ? NULL : open_journal(a, err);
     if (!store)
         return -1;
-    int r = tune_apply(&TUNE_LIVE, store, "", &a->set, a->wanted, &result, err);
+    const struct tune_machine machine = patient();
+    int r = tune_apply(&machine, store, "", &a->set, a->wanted, &result, err);
     print_result("changed", &result);
     store_close(store);
     return r;
@@ -193,7 +202,8 @@ static int undo(struct arguments *a, struct error *err)
     struct store *store = open_journal(a, err);
     if (!store)
         return err->kind == ERROR_CONFLICT ? undo_by_daemon(a, err) : -1;
-    int r = tune_recover(&TUNE_LIVE, store, lives, a, &result, err);
+    const struct tune_machine machine = patient();
+    int r = tune_recover(&machine, store, lives, a, &result, err);
     print_result("undone", &result);
     store_close(store);
     return r;

@@ -4,10 +4,12 @@
  * one takes nothing rather than something else. */
 #include "runtime/tune/irqbalance.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hostprobe/files.h"
@@ -51,16 +53,54 @@ int irqbalance_ask(const struct tune_machine *machine, int pid, const char *line
     return n < 0 ? fail_errno(err, "%s", path) : 0;
 }
 
-int irqbalance_read(const struct tune_machine *machine, int pid, struct cpuset *ret_banned, struct error *err)
+/* "SLEEP 10 … BANNED 00000002" */
+static int read_setup(const struct tune_machine *machine, int pid, struct cpuset *ret_banned, uint64_t *ret_round_ms,
+                      struct error *err)
 {
     static const char BANNED[] = "BANNED ";
+    static const char SLEEP[] = "SLEEP ";
+    enum { LONGEST_ROUND_S = 3600 };
     auto_text answer = {0};
     if (machine->ask_irqbalance(machine, pid, "setup", &answer, err) < 0)
         return -1;
-    const char *at = strstr(text_cstr(&answer), BANNED);
-    if (!at || !files_parse_mask(at + strlen(BANNED), ret_banned))
-        return fail(err, ERROR_INVALID, "irqbalance %d answers \"%.100s\"", pid, text_cstr(&answer));
+    const char *text = text_cstr(&answer);
+    const char *at = strstr(text, BANNED);
+    unsigned long seconds = text_starts_with(text, SLEEP) ? strtoul(text + strlen(SLEEP), NULL, 10) : 0;
+    if (!at || !files_parse_mask(at + strlen(BANNED), ret_banned) || seconds == 0 || seconds > LONGEST_ROUND_S)
+        return fail(err, ERROR_INVALID, "irqbalance %d answers \"%.100s\"", pid, text);
+    *ret_round_ms = seconds * 1000;
     return 0;
+}
+
+int irqbalance_read(const struct tune_machine *machine, int pid, struct cpuset *ret_banned, struct error *err)
+{
+    uint64_t round_ms;
+    return read_setup(machine, pid, ret_banned, &round_ms, err);
+}
+
+void irqbalance_recall(const struct tune_machine *machine, int pid, struct cpuset *banned)
+{
+    const struct irqbalance_memory *memory = machine->memory;
+    if (memory && memory->pid == pid && now_monotonic_ms() < memory->until_ms)
+        *banned = memory->told;
+}
+
+/* Remembers or awaits what was told, whose effect is seen within a round. */
+static void told(const struct tune_machine *machine, int pid, const struct cpuset *banned)
+{
+    enum { MARGIN_MS = 2000, PAUSE_MS = 250 };
+    struct cpuset now;
+    struct error err;
+    uint64_t round_ms = 0;
+    if (read_setup(machine, pid, &now, &round_ms, &err) < 0)
+        return;
+    uint64_t until_ms = now_monotonic_ms() + round_ms + MARGIN_MS;
+    if (machine->memory)
+        *machine->memory = (struct irqbalance_memory){pid, *banned, until_ms};
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    while (machine->is_patient && !cpuset_equal(&now, banned) && now_monotonic_ms() < until_ms &&
+           nanosleep(&pause, NULL) == 0 && read_setup(machine, pid, &now, &round_ms, &err) == 0)
+        continue;
 }
 
 int irqbalance_write(const struct tune_machine *machine, int pid, const struct cpuset *banned, struct error *err)
@@ -79,5 +119,8 @@ int irqbalance_write(const struct tune_machine *machine, int pid, const struct c
         return fail(err, ERROR_TOO_LARGE, "irqbalance %d: the list of CPUs is longer than %d bytes", pid, LINE_BYTES);
     if (!line.length)
         text_append(&line, "settings cpus NULL");
-    return machine->ask_irqbalance(machine, pid, text_cstr(&line), &answer, err);
+    if (machine->ask_irqbalance(machine, pid, text_cstr(&line), &answer, err) < 0)
+        return -1;
+    told(machine, pid, banned);
+    return 0;
 }

@@ -6,6 +6,8 @@
 /* One line to the live process, and what it answers ("" is an answer). */
 int irqbalance_ask(const struct tune_machine *machine, int pid, const char *line, struct text *ret_answer,
                    struct error *err);
-/* The CPUs it keeps off. It takes a new set with its next round, up to ten seconds after it was written. */
+/* The CPUs it says it keeps off. It takes a new set with its next round, up to ten seconds after it was written. */
 int irqbalance_read(const struct tune_machine *machine, int pid, struct cpuset *ret_banned, struct error *err);
+/* What it was told less than a round ago, in place of what it says now. */
+void irqbalance_recall(const struct tune_machine *machine, int pid, struct cpuset *banned);
 int irqbalance_write(const struct tune_machine *machine, int pid, const struct cpuset *banned, struct error *err);

@@ -131,8 +131,12 @@ static int write_live(const struct tune_machine *machine, const char *path, cons
     return file_write_value(path, value, err);
 }
 
-const struct tune_machine TUNE_LIVE = {
-    .root = "", .write_file = write_live, .move_thread = move_live, .ask_irqbalance = irqbalance_ask};
+static struct irqbalance_memory live_memory;
+const struct tune_machine TUNE_LIVE = {.memory = &live_memory,
+                                       .root = "",
+                                       .write_file = write_live,
+                                       .move_thread = move_live,
+                                       .ask_irqbalance = irqbalance_ask};
 
 int tunable_write(const struct tune_machine *machine, const struct tunable *target, const char *value,
                   struct error *err)

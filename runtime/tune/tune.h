@@ -30,6 +30,13 @@ struct tune_machine {
     /* What the process answers to one line; the caller finishes it. */
     int (*ask_irqbalance)(const struct tune_machine *machine, int pid, const char *line, struct text *ret_answer,
                           struct error *err);
+    /* What irqbalance was told last and may not say yet; NULL: nothing is remembered. */
+    struct irqbalance_memory {
+        int pid;
+        struct cpuset told;
+        uint64_t until_ms; /* of the monotonic clock */
+    } * memory;
+    bool is_patient;         /* may wait seconds until irqbalance says what it was told */
     void (*step)(void *arg); /* before and after everything that is done; may be NULL */
     void *arg;
 };

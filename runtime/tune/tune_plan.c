@@ -127,6 +127,19 @@ static void append(struct tune_plan *plan, const struct tune_change *change)
     plan->change[plan->count++] = *change;
 }
 
+/* Stopped and started again within one round of irqbalance's: what it says now was ours. */
+static void recall(const struct tune_machine *machine, const struct tunable *target, char **present)
+{
+    struct cpuset banned;
+    struct error err;
+    struct cpuset_text buffer;
+    if (cpuset_parse(*present, &banned, &err) < 0)
+        return;
+    irqbalance_recall(machine, target->tid, &banned);
+    free(*present);
+    *present = must_strdup(cpuset_format(&banned, &buffer));
+}
+
 bool tune_plan_add(const struct tune_machine *machine, struct store *journal, const char *text,
                    const struct tune_wish *wish, struct tune_plan *plan)
 {
@@ -137,6 +150,8 @@ bool tune_plan_add(const struct tune_machine *machine, struct store *journal, co
     auto_free char *present = tunable_parse(text, &target) ? tunable_read(machine, &target, &err) : NULL;
     if (!present)
         return false; /* this kernel has no such thing */
+    if (tunable_is_late(&target))
+        recall(machine, &target, &present);
     files_set(&files, &online, "/sys/devices/system/cpu/online");
     char *wanted = wish->value ? must_strdup(wish->value) : tunable_wish(&target, wish->cpus);
     struct book book = {.target = text, .owner = wish->owner, .wanted = wanted};

@@ -117,11 +117,11 @@ static int ask_fake(const struct tune_machine *machine, int pid, const char *lin
     return 0;
 }
 
-static const struct tune_machine MACHINE = {.root = tree.root,
-                                            .write_file = write_fake,
-                                            .move_thread = move_fake,
-                                            .ask_irqbalance = ask_fake,
-                                            .step = count_step};
+static struct tune_machine MACHINE = {.root = tree.root,
+                                      .write_file = write_fake,
+                                      .move_thread = move_fake,
+                                      .ask_irqbalance = ask_fake,
+                                      .step = count_step};
 
 static void put(const char *path, const char *text)
 {
@@ -424,6 +424,21 @@ static void irqbalance_is_told_and_told_back(void)
     apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
     undo(store, "ns/a", 0);
     check_file("/run/irqbalance/told", "NULL");
+    put("/run/irqbalance/banned", "00000000\n");
+    struct irqbalance_memory memory = {0};
+    MACHINE.memory = &memory;
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
+    put("/run/irqbalance/banned", "00000002\n");
+    undo(store, "ns/a", 0);
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0); /* again, before it took the undoing */
+    undo(store, "ns/a", 0);
+    check_file("/run/irqbalance/told", "NULL");
+    memory.until_ms = 1; /* long ago */
+    put("/run/irqbalance/banned", "00000004\n");
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
+    check_file("/run/irqbalance/told", "1-2");
+    undo(store, "ns/a", 0);
+    MACHINE.memory = NULL;
     is_mute = true;
     apply(store, "ns/a", "1", TUNE_SAFE, 9, 1);
     undo(store, "ns/a", 0);
