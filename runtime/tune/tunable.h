@@ -47,9 +47,8 @@ struct tune_wish {
     const struct cpuset *cpus;           /* of CPU sets */
     bool (*is_fine)(const char *before); /* good enough as it was; may be NULL */
 };
-/* One more change at the end of the plan, unless the target is not there is as wished without it, or is
- * wished by the owner already. journal may be
- * NULL. True: the target is there. */
+/* One more change at the end of the plan, unless the target is not there, is as wished without it, or the owner wishes
+ * it already. journal may be NULL. True: the target is there. */
 bool tune_plan_add(const struct tune_machine *machine, struct store *journal, const char *target,
                    const struct tune_wish *wish, struct tune_plan *plan);
 /* Journals the plan for the owner beside what it has, then makes the changes. */

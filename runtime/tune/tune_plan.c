@@ -59,10 +59,11 @@ static const struct knob KNOBS[] = {
      is_short_latency, "waking from a deep idle state takes longer than the whole latency budget"},
     {"governor", TUNE_SAFE, EACH_CPU, "value:/sys/devices/system/cpu/cpu#/cpufreq/scaling_governor", "performance",
      NULL, "a change of frequency stops the CPU for microseconds, and a low one is slow"},
-    {"fair-server", TUNE_FULL, EACH_CPU, "value:/sys/kernel/debug/sched/fair_server/cpu#/runtime", "0", NULL,
-     "kernels since 6.12 give waiting ordinary threads 50 ms of each second of this CPU"},
     {"throttling", TUNE_FULL, ONE, "value:/proc/sys/kernel/sched_rt_runtime_us", "-1", NULL,
      "real-time threads are stopped for the rest of each period once they used this"},
+    /* After throttling, and undone before it: while that limit is set, Linux 6.12 was seen to answer EBUSY. */
+    {"fair-server", TUNE_FULL, EACH_CPU, "value:/sys/kernel/debug/sched/fair_server/cpu#/runtime", "0", NULL,
+     "kernels since 6.12 give waiting ordinary threads 50 ms of each second of this CPU"},
 };
 
 static bool is_turned_by(const struct knob *knob, const char *target)
