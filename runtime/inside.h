@@ -196,8 +196,10 @@ int admit_update(json_t *object, const json_t *before, struct findings *findings
 /* ---- tuning.c */
 /* Before the start of a domain whose job is filled. An error: the journal could not be written. */
 int tuning_begin(struct runtime *runtime, const struct work *work, const json_t *vmi, struct error *err);
-/* Once it runs: a scheduler partition for each vCPU. */
-void tuning_isolate(struct runtime *runtime, const struct work *work, const json_t *vmi);
+/* Before the guest goes on: a scheduler partition for each vCPU of the paused domain. Never while it runs: making one
+ * waits for threads that busy real-time vCPUs may keep from their CPU for ever. */
+bool tuning_wants_isolation(struct runtime *runtime, const struct work *work);
+void tuning_isolate(struct runtime *runtime, const struct work *work, int pid, const json_t *vmi);
 void tuning_end(struct runtime *runtime, const char *owner);
 /* After the first look: what a daemon that was killed left behind. */
 void tuning_recover(struct runtime *runtime);

@@ -220,6 +220,12 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
         job_drop_host(work->host);
         work_free(take(work));
     }
+    if (work && kind == WORK_START && work->resume && tuning_wants_isolation(runtime, work)) {
+        work->hold = true;
+        work->resume = false;
+    }
+    if (work && kind == WORK_TAKE_UP && work->resume && machine->domain.state == DOMAIN_PAUSED)
+        tuning_isolate(runtime, work, machine->domain.pid, vmi); /* a crash may have come before it */
     if (!work) {
         machine_failed(runtime, machine, action_of(kind), &err);
         machine_queue(runtime, machine);
@@ -297,12 +303,13 @@ static void take_success(struct runtime *runtime, struct machine *machine, const
         record_warnings(runtime, vmi, work);
         event_record(runtime, vmi, "Normal", "Created", "VirtualMachineInstance defined.");
         event_record(runtime, vmi, "Normal", "Started", "VirtualMachineInstance started.");
-        tuning_isolate(runtime, work, vmi);
         take_proof(runtime, machine, vmi, work);
+        if (work->domain.state == DOMAIN_PAUSED)
+            tuning_isolate(runtime, work, work->domain.pid, vmi);
+        if (work->hold)
+            machine->taken_up_pid = 0; /* the next step lets the guest go */
         break;
     case WORK_TAKE_UP:
-        if (!work->threads_only)
-            tuning_isolate(runtime, work, vmi); /* a crash may have come before it */
         take_proof(runtime, machine, vmi, work);
         break;
     case WORK_SIGNAL:

@@ -55,15 +55,25 @@ static size_t cpus_to_isolate(const struct work *work, struct cpuset *ret_cpus)
     return placement->vcpu_count;
 }
 
-void tuning_isolate(struct runtime *runtime, const struct work *work, const json_t *vmi)
+bool tuning_wants_isolation(struct runtime *runtime, const struct work *work)
+{
+    auto_free struct cpuset *cpus = must_calloc(LIMIT_VM_VCPUS, sizeof *cpus);
+    size_t count = tune_has(runtime->store, work->key) ? cpus_to_isolate(work, cpus) : 0;
+    for (size_t v = 0; v < count; v++)
+        if (!cpuset_is_empty(&cpus[v]))
+            return true;
+    return false;
+}
+
+void tuning_isolate(struct runtime *runtime, const struct work *work, int pid, const json_t *vmi)
 {
     struct tune_result result = {0};
     struct error err;
-    if (!tune_has(runtime->store, work->key) || work->domain.pid <= 0)
+    if (!tune_has(runtime->store, work->key) || pid <= 0)
         return;
     auto_free struct cpuset *cpus = must_calloc(LIMIT_VM_VCPUS, sizeof *cpus);
     size_t count = cpus_to_isolate(work, cpus);
-    int r = tune_isolate(&TUNE_LIVE, runtime->store, work->key, work->domain.pid, cpus, count, &result, &err);
+    int r = tune_isolate(&TUNE_LIVE, runtime->store, work->key, pid, cpus, count, &result, &err);
     const char *why = r < 0 ? err.text : text_cstr(&result.notes);
     if (r < 0 || (result.left && work->kind == WORK_START))
         event_record(runtime, vmi, "Warning", "NotIsolated", "%.*s", (int)strcspn(why, "\n"), why);

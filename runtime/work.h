@@ -62,6 +62,7 @@ struct work {
     json_t *lookups; /* "Secret/name" → object */
     bool emulation;
     bool resume;
+    bool hold; /* WORK_START: the guest waits until its CPUs are isolated */
     bool repair;
     bool threads_only; /* of the proof */
     bool clean_all;
