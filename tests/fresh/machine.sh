@@ -18,14 +18,17 @@ for device in null zero full random urandom tty kvm net/tun vhost-net; do
 done
 # as udev would
 [ ! -c "$root/dev/kvm" ] || { chroot "$root" chgrp kvm /dev/kvm && chmod 660 "$root/dev/kvm"; }
-mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/hugepages"
+mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/hugepages" "$root/dev/hugepages1G"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t hugetlbfs -o pagesize=2M hugetlbfs "$root/dev/hugepages"
+mount -t hugetlbfs -o pagesize=1G hugetlbfs "$root/dev/hugepages1G"
 mkdir -p "$root/run/libvirt"
 # No cgroups to manage here: there is no systemd to ask for them.
 echo 'cgroup_controllers = []' >>"$root/etc/libvirt/qemu.conf"
+# No D-Bus and no polkit either: libvirt's group is let in by the socket's mode.
+printf '%s\n' 'auth_unix_rw = "none"' 'unix_sock_group = "libvirt"' 'unix_sock_rw_perms = "0770"' >>"$root/etc/libvirt/libvirtd.conf"
 preload=""
 if [ -n "$shim" ]; then
     cp "$shim" "$root/run/memlock_shim.so"

@@ -31,7 +31,7 @@ make_base() {
 }
 make_base || skip_all "a fresh machine" "no Debian root could be made: $(tail -n 1 "$base/log")"
 
-LAB_PAGES_2M=64 LAB_PAGES_1G=0
+LAB_PAGES_2M=0 LAB_PAGES_1G=1
 export LAB_PAGES_2M LAB_PAGES_1G
 lab_up "a fresh machine"
 root=$folder/root
@@ -52,7 +52,7 @@ inside() {
 clean_up() {
     [ -s "$folder/machine.pid" ] || return 0
     # shellcheck disable=SC2016  # expanded inside
-    inside sh -c 'kill $(cat /run/rtvmd.pid /run/libvirt/qemu/*.pid /run/libvirtd.pid /run/virtlogd.pid 2>/dev/null)' 2>/dev/null
+    inside sh -c 'kill $(cat /run/rtvmd.pid /run/libvirt/qemu/default_*.pid /run/libvirtd.pid /run/virtlogd.pid 2>/dev/null)' 2>/dev/null
     kill "$(cat "$folder/machine.pid")" "$(cat "$folder/socat.pid" 2>/dev/null)" 2>/dev/null
 }
 
@@ -95,7 +95,9 @@ status_of() {
 }
 runs_the_probe() {
     nsenter -t "$(cat "$folder/machine.pid")" -m -- sh -c "cat >'$root/probe.yaml'" <examples/latency-probe.yaml
-    inside rtvmd apply -f /probe.yaml && inside rtvmd wait vmi latency-probe --for condition=Ready --timeout 90s && inside rtvmd get vm,vmi
+    inside rtvmd apply -f /probe.yaml && inside rtvmd wait vmi latency-probe --for condition=Ready --timeout 90s && inside rtvmd get vm,vmi && return 0
+    inside rtvmd events
+    return 1
 }
 is_proven() {
     inside rtvmd verify latency-probe
@@ -103,7 +105,7 @@ is_proven() {
 # shellcheck disable=SC2016  # expanded inside
 is_deleted() {
     inside rtvmd delete vm latency-probe && inside rtvmd wait vmi latency-probe --for delete --timeout 60s &&
-        inside sh -c '! ls /run/libvirt/qemu/*.pid && [ -z "$(ls /var/lib/rtvmd/vms)" ]'
+        inside sh -c '! ls /run/libvirt/qemu/default_*.pid && [ -z "$(ls /var/lib/rtvmd/vms)" ]'
 }
 ends_when_told() {
     pid=$(inside cat /run/rtvmd.pid)
