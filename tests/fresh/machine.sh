@@ -25,14 +25,16 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t hugetlbfs -o pagesize=2M hugetlbfs "$root/dev/hugepages"
 mount -t hugetlbfs -o pagesize=1G hugetlbfs "$root/dev/hugepages1G"
 mkdir -p "$root/run/libvirt"
-# No cgroups to manage here: there is no systemd to ask for them.
-echo 'cgroup_controllers = []' >>"$root/etc/libvirt/qemu.conf"
+# No cgroups to manage here: there is no systemd to ask for them. Nor a /dev of QEMU's own inside this one.
+printf '%s\n' 'cgroup_controllers = []' 'namespaces = []' >>"$root/etc/libvirt/qemu.conf"
 # No D-Bus and no polkit either: libvirt's group is let in by the socket's mode.
 printf '%s\n' 'auth_unix_rw = "none"' 'unix_sock_group = "libvirt"' 'unix_sock_rw_perms = "0770"' >>"$root/etc/libvirt/libvirtd.conf"
 preload=""
 if [ -n "$shim" ]; then
     cp "$shim" "$root/run/memlock_shim.so"
     preload=LD_PRELOAD=/run/memlock_shim.so
+    # This host cannot raise the limit of locked memory (tests/setup/lab.sh): only root may lock then.
+    printf '%s\n' 'user = "root"' 'group = "root"' 'clear_emulator_capabilities = 0' >>"$root/etc/libvirt/qemu.conf"
 fi
 in_root() {
     chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
