@@ -8,6 +8,7 @@ PREFIX ?= /usr/local
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 STATIC_CFLAGS ?= -Os
+TEST_JOBS ?= $(shell nproc)
 LAYERS := rtvmd/base hostprobe store runtime api rtvmd
 PACKAGES := libvirt libvirt-qemu yaml-0.1 sqlite3 jansson libxml-2.0 libisofs-1 libarchive numa libevent_core libevent_extra libseccomp
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
@@ -135,10 +136,10 @@ test: ## Unit, golden, scenario and integration tests, then a sanitizer build of
 	+@sh tests/setup/test.sh
 
 test-fast: $(PROGRAM) $(UNIT_TESTS) ## Only what needs no root and no daemon: unit, scenario, golden
-	@BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(GOLDEN_TESTS)
+	@BUILD=$(BUILD) TEST_JOBS=$(TEST_JOBS) tests/run $(UNIT_TESTS) $(GOLDEN_TESTS)
 
 unit: $(UNIT_TESTS)
-	@BUILD=$(BUILD) tests/run $(UNIT_TESTS)
+	@BUILD=$(BUILD) TEST_JOBS=$(TEST_JOBS) tests/run $(UNIT_TESTS)
 
 golden: $(PROGRAM) ## Rewrite the expected files of the golden tests; review the diff
 	@for t in $(GOLDEN_TESTS); do BUILD=$(BUILD) GOLDEN=rewrite $$t; done
