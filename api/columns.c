@@ -133,13 +133,23 @@ char *column_change_owner(const json_t *change)
                 : must_strdup("rtvmd tune");
 }
 
-static char *cpus_of(const json_t *list)
+static void add_cpu(struct cpuset *cpus, const json_t *number)
 {
-    struct cpuset cpus = {0};
+    json_int_t cpu = json_is_integer(number) ? json_integer_value(number) : -1;
+    if (cpu >= 0 && cpu < CPUSET_MAX)
+        cpuset_add(cpus, (unsigned)cpu);
+}
+
+static void add_list(struct cpuset *cpus, const json_t *list)
+{
     for (size_t i = 0; i < json_array_size(list); i++)
-        cpuset_add(&cpus, (unsigned)json_integer_value(json_array_get(list, i)));
+        add_cpu(cpus, json_array_get(list, i));
+}
+
+static char *cpus_text(const struct cpuset *cpus)
+{
     struct cpuset_text text;
-    return must_strdup(cpuset_format(&cpus, &text));
+    return must_strdup(cpuset_format(cpus, &text));
 }
 
 char *column_placement_cpus(const json_t *placement)
@@ -147,16 +157,16 @@ char *column_placement_cpus(const json_t *placement)
     struct cpuset cpus = {0};
     const char *vcpu;
     json_t *cpu;
-    json_object_foreach(json_at(placement, "status.placement.vcpus"), vcpu,
-                        cpu) if (json_is_integer(cpu) && json_integer_value(cpu) >= 0)
-        cpuset_add(&cpus, (unsigned)json_integer_value(cpu));
-    struct cpuset_text text;
-    return must_strdup(cpuset_format(&cpus, &text));
+    json_object_foreach(json_at(placement, "spec.vcpus"), vcpu, cpu) add_cpu(&cpus, cpu);
+    add_list(&cpus, json_at(placement, "spec.shared")); /* of vCPUs that have no CPU of their own */
+    return cpus_text(&cpus);
 }
 
 char *column_placement_emulator(const json_t *placement)
 {
-    return cpus_of(json_at(placement, "spec.emulator"));
+    struct cpuset cpus = {0};
+    add_list(&cpus, json_at(placement, "spec.emulator"));
+    return cpus_text(&cpus);
 }
 
 char *column_placement_proof(const json_t *placement)
