@@ -345,6 +345,7 @@ static struct runtime *make_runtime(const struct daemon *d)
         .emulation_forced = config->emulation == CONFIG_EMULATION_ON,
         .host_disk_dirs = (const char *const *)config->host_disk_dirs,
         .tuning = (enum tune_level)config->tuning,
+        .grow_hugepages = config->hugepages_allocate,
     };
     return runtime_new(&wanted, d->loop, d->store, d->host);
 }

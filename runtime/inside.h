@@ -81,6 +81,9 @@ struct runtime {
     struct work_host *host; /* the snapshot in use; jobs hold references to older ones */
     int64_t host_read_s;
     bool host_is_being_read;
+    uint64_t host_changes; /* counts what we did to the host ourselves: a reading begun before is old */
+    bool gives_pages_back; /* a job is in hand (growth.c) */
+    bool gives_back_again;
     struct hypervisor *hypervisor;
     struct worker_pool *pool;
     struct store_watch *watch;
@@ -176,7 +179,14 @@ void job_drop_host(struct work_host *host);
 
 /* ---- observe.c */
 void observe_start(struct runtime *runtime);
+/* Without a way to read the host: only those who wait for it are queued. */
 void host_read_start(struct runtime *runtime);
+/* We did it ourselves: what was read before is old. */
+static inline void host_was_changed(struct runtime *runtime)
+{
+    runtime->host_changes++;
+    runtime->host_read_s = 0;
+}
 
 /* ---- statistics.c */
 void statistics_late(void *runtime);

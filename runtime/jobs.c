@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "rtvmd/base/log.h"
+#include "runtime/growth.h"
 #include "runtime/inside.h"
 
 /* Sending work off and taking its results in. A job starts only after everything written so far is on disk: nothing is
@@ -216,7 +217,8 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
 {
     struct error err;
     struct work *work = job_for(runtime, machine, kind, vmi, &err);
-    if (work && kind == WORK_START && tuning_begin(runtime, work, vmi, &err) < 0) {
+    if (work && kind == WORK_START &&
+        (tuning_begin(runtime, work, vmi, &err) < 0 || growth_begin(runtime, work, &err) < 0)) {
         job_drop_host(work->host);
         work_free(take(work));
     }
@@ -344,6 +346,7 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
     if (work->kind == WORK_CLEAN && !work->failed) {
         machine->is_clean = true;
         tuning_end(runtime, machine->key);
+        growth_end(runtime, machine->key);
     }
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
     if (is_step)
@@ -370,6 +373,7 @@ static void work_done(struct worker_job *job, bool canceled)
     if (!canceled) {
         runtime->counters.drifts += work->drift != NULL;
         runtime->counters.repairs += (unsigned)work->repaired;
+        growth_made(runtime, work);
         struct machine *machine = work->is_aside ? NULL : machine_by_key(runtime, work->key);
         if (machine)
             take_result(runtime, machine, work);

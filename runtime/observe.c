@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "rtvmd/base/log.h"
+#include "runtime/growth.h"
 #include "runtime/inside.h"
 
 /* Looking: all domains at once, on a worker thread, never two looks at the same time. A look says nothing about a
@@ -89,6 +90,7 @@ static void apply(struct runtime *runtime, struct look *look)
     if (!runtime->has_swept) {
         store_claim_each(runtime->store, collect_stale, runtime);
         tuning_recover(runtime);
+        growth_recover(runtime);
     }
     runtime->has_swept = true;
 }
@@ -190,6 +192,7 @@ void runtime_look(struct runtime *runtime)
 struct host_reading {
     struct worker_job job;
     struct runtime *runtime;
+    uint64_t begun_at; /* host_changes */
     int (*refresh)(struct host *host, struct error *err);
     struct work_host *next;
     bool failed;
@@ -202,13 +205,22 @@ static void run_reading(struct worker_job *job)
     reading->failed = reading->refresh(&reading->next->host, &reading->err) != 0;
 }
 
+static void queue_waiting(struct runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->machine_count; i++)
+        if (runtime->machine[i]->waits_for_host) {
+            runtime->machine[i]->waits_for_host = false;
+            machine_queue(runtime, runtime->machine[i]);
+        }
+}
+
 static void reading_done(struct worker_job *job, bool canceled)
 {
     struct host_reading *reading = (struct host_reading *)job;
     struct runtime *runtime = reading->runtime;
     if (!canceled) {
         runtime->host_is_being_read = false;
-        runtime->host_read_s = runtime_now_s(runtime);
+        runtime->host_read_s = reading->begun_at == runtime->host_changes ? runtime_now_s(runtime) : 0;
         if (reading->failed) {
             log_warn("cannot read the host again, planning with what was known: %s", reading->err.text);
         } else {
@@ -216,11 +228,7 @@ static void reading_done(struct worker_job *job, bool canceled)
             runtime->host = take(reading->next);
             job_drop_host(before);
         }
-        for (size_t i = 0; i < runtime->machine_count; i++)
-            if (runtime->machine[i]->waits_for_host) {
-                runtime->machine[i]->waits_for_host = false;
-                machine_queue(runtime, runtime->machine[i]);
-            }
+        queue_waiting(runtime);
     }
     if (reading->next)
         job_drop_host(reading->next);
@@ -231,10 +239,15 @@ void host_read_start(struct runtime *runtime)
 {
     if (runtime->host_is_being_read)
         return;
+    if (!runtime->hooks.refresh_host) {
+        queue_waiting(runtime);
+        return;
+    }
     runtime->host_is_being_read = true;
     struct host_reading *reading = must_calloc(1, sizeof *reading);
     reading->job = (struct worker_job){.run = run_reading, .done = reading_done};
     reading->runtime = runtime;
+    reading->begun_at = runtime->host_changes;
     reading->refresh = runtime->hooks.refresh_host;
     reading->next = must_calloc(1, sizeof *reading->next);
     reading->next->references = 1;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "rtvmd/base/log.h"
+#include "runtime/growth.h"
 #include "runtime/inside.h"
 
 /* From promises to a question for the solver, and from its answer to a promise. Claims are kept under NAMESPACE/NAME,
@@ -54,10 +55,12 @@ static struct decision *decide(struct runtime *runtime, const char *key, const s
     all->own_key = key;
     all->claims.cpu_owner = all->cpu_owner;
     store_claim_each(runtime->store, gather, all);
+    growth_add_claims(runtime, &all->claims);
     const struct place_policy policy = {
         .reserved = runtime->config.reserved_cpus,
         .emulation = runtime_emulates(runtime),
         .allow_emulation = runtime->config.emulation_allowed,
+        .grow_hugepages = runtime->config.grow_hugepages,
     };
     auto_free struct placement *kept = kept_placement(runtime, key);
     struct decision *decision = must_calloc(1, sizeof *decision);
@@ -135,6 +138,7 @@ void plan_release(struct runtime *runtime, const struct machine *machine)
     struct error err;
     if (store_claim_drop(runtime->store, machine->key, &err))
         log_warn("claim of %s stays: %s", machine->key, err.text);
+    growth_end(runtime, machine->key);
     plan_retry_all(runtime);
 }
 

@@ -24,6 +24,7 @@ struct runtime_config {
     bool emulation_forced;  /* --emulation on */
     const char *const *host_disk_dirs;
     enum tune_level tuning; /* the most a VM may ask for */
+    bool grow_hugepages;    /* pools may be made larger while a VM runs */
 };
 
 /* The host snapshot is copied. Objects already stored are taken up again by runtime_start. */

@@ -42,6 +42,10 @@ static bool needs_host(struct runtime *runtime, struct machine *machine)
 {
     enum { HOST_FRESH_S = 2 };
     int64_t age_s = runtime_now_s(runtime) - runtime->host_read_s;
+    if (runtime->gives_pages_back) { /* which ends with a look */
+        machine->waits_for_host = true;
+        return true;
+    }
     if (!runtime->hooks.refresh_host || (age_s >= 0 && age_s < HOST_FRESH_S))
         return false;
     machine->waits_for_host = true;

@@ -51,6 +51,14 @@ static void tell_progress(const char *sentence, void *arg)
         work->progress(work, sentence);
 }
 
+static int grow_pools(struct work *work, struct error *err)
+{
+    for (size_t i = 0; i < work->growth_count; i++)
+        if (page_pool_grow("", &work->growth[i], err) < 0)
+            return error_prefix(err, "the pool of huge pages cannot grow");
+    return 0;
+}
+
 static int define_and_start(struct work *work, struct error *err)
 {
     struct disk_source *disks = NULL;
@@ -68,6 +76,8 @@ static int define_and_start(struct work *work, struct error *err)
         r = file_make_folders(work->run_dir, 0711, err);
     if (r == 0)
         r = render(work, disks, &kernel, &xml, err);
+    if (r == 0)
+        r = grow_pools(work, err);
     disk_sources_free(disks, work->spec.disk_count);
     /* Always paused: nothing of the guest runs before its threads are where they belong. */
     return r ? -1 : hypervisor_start(work->hypervisor, text_cstr(&xml), true, err);
@@ -244,6 +254,7 @@ void work_free(struct work *work)
     free((char *)work->run_dir);
     spec_finish(&work->spec);
     free(work->placement);
+    page_pool_changes_free(work->growth, work->growth_count);
     json_decref(work->lookups);
     json_decref(work->proof);
     json_decref(work->drift);

@@ -6,6 +6,7 @@
 #include "runtime/hypervisor/hypervisor.h"
 #include "runtime/image/image.h"
 #include "runtime/prove/prove.h"
+#include "runtime/tune/page_pool.h"
 #include "runtime/worker.h"
 
 /* A host snapshot shared by the loop thread and jobs; counted on the loop thread only. */
@@ -71,6 +72,8 @@ struct work {
     size_t command_count;
     char *command[WORK_COMMANDS_MAX];
     bool command_is_optional[WORK_COMMANDS_MAX];
+    size_t growth_count; /* pools to be made larger before the start; says also what came of it */
+    struct page_pool_change *growth;
 
     /* Out. */
     bool failed;

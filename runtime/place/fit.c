@@ -48,6 +48,14 @@ static bool keep(const struct board *board, const struct demand *demand, const s
     return fits;
 }
 
+bool fit_kept(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
+              const struct placement *kept, struct placement *placement)
+{
+    memset(placement, 0, sizeof(*placement));
+    start_placement(spec, demand, placement);
+    return demand->vcpus > 0 && keep(board, demand, spec, kept, placement);
+}
+
 bool fit_placement(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
                    const struct placement *kept, struct placement *placement, struct candidates *log)
 {

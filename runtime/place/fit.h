@@ -8,3 +8,6 @@ bool fit_placement(const struct board *board, const struct demand *demand, const
                    const struct placement *kept, struct placement *placement, struct candidates *log);
 /* Ordinary memory the VM needs on the host. */
 uint64_t fit_ordinary_bytes(const struct demand *demand, const struct vm_spec *spec);
+/* The earlier placement only. */
+bool fit_kept(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
+              const struct placement *kept, struct placement *placement);

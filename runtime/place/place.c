@@ -28,16 +28,24 @@ static void note_growth(const struct board *board, struct decision *decision)
         }
 }
 
-/* The pools as they are, or failing that, as large as they may become. */
+/* The pools as they are, or failing that, as large as they may become. Who had its pages put there before stays where
+ * it was, too. */
 static bool fit_or_grow(struct board **board, const struct place_policy *policy, const struct demand *demand,
                         const struct vm_spec *spec, const struct placement *kept, struct decision *decision)
 {
-    if (fit_placement(*board, demand, spec, kept, &decision->placement, NULL))
+    bool may_grow = policy->grow_hugepages && demand->page_bytes;
+    bool grew = may_grow && kept && kept->growth_count && !fit_kept(*board, demand, spec, kept, &decision->placement);
+    if (!grew && fit_placement(*board, demand, spec, kept, &decision->placement, NULL))
         return true;
-    if (!policy->grow_hugepages || !demand->page_bytes)
+    if (!may_grow)
         return false;
     struct board *larger =
         board_new((*board)->host, policy, (*board)->claims, demand->page_bytes, &spec->wanted_cpus, true);
+    if (grew && !fit_kept(larger, demand, spec, kept, &decision->placement) &&
+        fit_placement(*board, demand, spec, NULL, &decision->placement, NULL)) {
+        free(larger);
+        return true;
+    }
     bool fits = fit_placement(larger, demand, spec, kept, &decision->placement, NULL);
     if (fits)
         note_growth(larger, decision);

@@ -30,9 +30,8 @@ qemu=""
 trap '[ -z "$qemu" ] || kill "$qemu" 2>/dev/null; rm -rf "$payload"' EXIT
 trap 'exit 1' INT TERM
 mkdir "$payload/deb" "$payload/edge"
-program=$build/static/rtvmd
-[ -x "$program" ] || program=$build/rtvmd
-if ! package=$(rtvmd/dist/deb.sh "$program" "$payload/deb" 2>"$payload/deb.log"); then
+# As a user gets it: the static program, which needs no library of the image.
+if ! package=$(rtvmd/dist/deb.sh "$build/static/rtvmd" "$payload/deb" 2>"$payload/deb.log"); then
     echo "not ok 1 - the package is made"
     sed 's/^/# /' "$payload/deb.log"
     exit 1
@@ -40,7 +39,7 @@ fi
 cp "$package" "$payload/edge/rtvmd.deb"
 cp tests/edge/driver.sh tests/edge/second.yaml tests/edge/third.yaml examples/fedora-realtime.yaml "$payload/edge/"
 # Any disk that boots will do for the seed manifest's image; this one needs no download.
-cp "$build/obj/runtime/latency/guest/probe.img" "$payload/edge/disk.img"
+cp "$build/static/obj/runtime/latency/guest/probe.img" "$payload/edge/disk.img"
 truncate -s 1M "$payload/edge/disk.img"
 tar -C "$payload/edge" -cf "$payload/payload.tar" .
 

@@ -62,3 +62,11 @@ bool fake_take_drift(int pid, bool repair);
 
 /* Volumes: of how many machines there is something on disk. */
 bool fake_has_disks(const char *domain_name);
+
+/* The pool of huge pages: 128 at boot. fake_pool_in_use: by domains. */
+uint64_t fake_pool_pages(void);
+uint64_t fake_pool_free(void);
+void fake_pool_set(uint64_t pages);
+void fake_pool_use(uint64_t pages); /* by somebody else */
+void fake_pool_reboot(void);
+extern uint64_t (*fake_pool_in_use)(void);

@@ -32,6 +32,7 @@ static struct hypervisor *listener;
 void (*fake_on_destroy)(const char *domain_name);
 void fake_faults_reset(void);
 void fake_image_reset(void);
+void fake_pool_reset(void);
 
 void fake_reset(void)
 {
@@ -45,6 +46,7 @@ void fake_reset(void)
     fake_on_destroy = NULL;
     fake_faults_reset();
     fake_image_reset();
+    fake_pool_reset();
 }
 
 static struct domain *find(const char *name)
@@ -139,6 +141,7 @@ void fake_virsh_undefine(const char *name)
 
 void fake_reboot_host(void)
 {
+    fake_pool_reboot();
     for (size_t i = 0; i < domain_count; i++)
         if (is_up(&domains[i]))
             put(&domains[i], DOMAIN_OFF, DOMAIN_REASON_UNKNOWN);

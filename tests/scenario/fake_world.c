@@ -20,6 +20,34 @@ static double no_jitter(void *arg)
     return 0;
 }
 
+/* ---- the pool */
+static struct world *present;
+
+static int read_pool(struct host *host, struct error *err)
+{
+    (void)err;
+    host->node[0].pool[0].total = fake_pool_pages();
+    host->node[0].pool[0].free = fake_pool_free();
+    return 0;
+}
+
+static void add_pages_in_use(const struct store_claim *claim, void *arg)
+{
+    uint64_t *pages = arg;
+    auto_free char *domain_name = must_format("default_%s", strchr(claim->owner, '/') + 1);
+    const struct observed_domain *domain = fake_domain(domain_name);
+    for (size_t i = 0; domain && domain->state != DOMAIN_OFF && i < claim->page_count; i++)
+        if (claim->pages[i].page_bytes == 2u << 20)
+            *pages += claim->pages[i].pages;
+}
+
+static uint64_t pages_in_use(void)
+{
+    uint64_t pages = 0;
+    store_claim_each(present->store, add_pages_in_use, &pages);
+    return pages;
+}
+
 static void start(struct world *world)
 {
     struct error err;
@@ -36,8 +64,14 @@ static void start(struct world *world)
         .libvirt_uri = "fake:///",
         .emulation_allowed = world->emulation_allowed,
         .host_disk_dirs = NO_FOLDERS,
+        .grow_hugepages = world->grows,
     };
-    const struct runtime_hooks hooks = {.now_s = world_now_s, .jitter = no_jitter, .arg = world};
+    const struct runtime_hooks hooks = {
+        .now_s = world_now_s, .jitter = no_jitter, .refresh_host = world->grows ? read_pool : NULL, .arg = world};
+    present = world;
+    fake_pool_in_use = pages_in_use;
+    if (world->grows)
+        read_pool(world->host, &err);
     world->runtime = runtime_new_with(&config, world->loop, world->store, world->host, &hooks);
     runtime_start(world->runtime);
 }
@@ -51,7 +85,9 @@ static void stop(struct world *world)
 
 void world_open(struct world *world, const char *host)
 {
+    bool grows = world->grows;
     memset(world, 0, sizeof *world);
+    world->grows = grows;
     fake_reset();
     log_set_level(LOG_LEVEL_ERROR);
     struct error err;
@@ -100,8 +136,9 @@ void world_restart(struct world *world)
 
 static bool is_quiet(const struct world *world)
 {
-    return !world->runtime->queue_first && !worker_pending(world->runtime->pool) && !world->runtime->submit_first &&
-           world->store->record_count == 0 && world->store->callback_count == 0;
+    return !world->runtime->host_is_being_read && !world->runtime->queue_first &&
+           !worker_pending(world->runtime->pool) && !world->runtime->submit_first && world->store->record_count == 0 &&
+           world->store->callback_count == 0;
 }
 
 bool world_settle(struct world *world)
@@ -178,6 +215,8 @@ json_t *world_vm(const char *name, const char *description)
     const char *grace = world_strategy_word(description, "grace", word);
     if (grace)
         json_put_at(spec, "terminationGracePeriodSeconds", json_integer(strtol(grace, NULL, 10)));
+    char memory_word[64];
+    const char *memory = world_strategy_word(description, "memory", memory_word);
     bool realtime = world_strategy_word(description, "realtime", word) != NULL;
     if (realtime || world_strategy_word(description, "dedicated", word))
         json_put_at(spec, "domain.cpu.dedicatedCpuPlacement", json_true());
@@ -187,7 +226,7 @@ json_t *world_vm(const char *name, const char *description)
         json_put_at(spec, "domain.cpu.realtime", json_object());
         json_put_at(spec, "domain.cpu.numa", json_pack("{s:{}}", "guestMappingPassthrough"));
         json_put_at(spec, "domain.memory.hugepages", json_pack("{s:s}", "pageSize", "2Mi"));
-        json_put_at(spec, "domain.memory.guest", json_string("64Mi"));
+        json_put_at(spec, "domain.memory.guest", json_string(memory ? memory : "64Mi"));
     }
     return vm;
 }

@@ -15,9 +15,11 @@ struct world {
     unsigned kill_at; /* kill the daemon at this turn; 0: never */
     unsigned kills;
     bool emulation_allowed;
+    bool grows; /* host.hugepages.allocate; the pool is read again before planning */
 };
 
-/* A recorded host, with everything a real-time VM asks for switched on. Starts the daemon. */
+/* world->grows is as it was. A recorded host, with everything a real-time VM asks for switched on. Starts the daemon.
+ */
 void world_open(struct world *world, const char *host);
 void world_close(struct world *world);
 /* As kill -9: nothing that is not on disk survives. Then the daemon starts again. */
@@ -31,7 +33,7 @@ bool world_advance(struct world *world, int64_t seconds);
 
 /* Puts an object in as a client would: admitted, stored. Steals it. */
 int world_apply(struct world *world, json_t *object, struct error *err);
-/* A VM from a short description: "strategy=Always cores=2 grace=30 dedicated=1 realtime=1 pages=1". */
+/* A VM from a short description: "strategy=Always cores=2 grace=30 dedicated=1 realtime=1 memory=64Mi". */
 json_t *world_vm(const char *name, const char *description);
 /* New reference, NULL when there is none. */
 json_t *world_get(struct world *world, const char *kind, const char *name);

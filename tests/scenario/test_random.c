@@ -75,7 +75,8 @@ static void check_invariants(void)
 {
     struct sums sums = {0};
     store_claim_each(world.store, add_claim, &sums);
-    CHECK(sums.pages <= world.host->node[0].pool[0].total);
+    CHECK(world.grows || sums.pages <= world.host->node[0].pool[0].total);
+    CHECK(fake_pool_in_use() <= fake_pool_pages()); /* what runs has its pages, whoever gave some back */
     fake_each(check_promised, NULL);
     for (unsigned i = 0; i < NAMES; i++) {
         char name[16];
@@ -94,7 +95,8 @@ static void ignore_done(const struct error *failure, void *arg)
 static void apply(unsigned i)
 {
     static const char *const STRATEGY[] = {"Always", "Always", "Halted", "Manual", "RerunOnFailure", "Once"};
-    static const char *const KIND[] = {"", "dedicated=1 cores=1", "dedicated=1 cores=3", "realtime=1 cores=2"};
+    static const char *const KIND[] = {"", "dedicated=1 cores=1", "dedicated=1 cores=3", "realtime=1 cores=2",
+                                       "realtime=1 cores=1 memory=200Mi"};
     char name[16];
     auto_free char *description = must_format("strategy=%s grace=%u %s", STRATEGY[random_below(ARRAY_SIZE(STRATEGY))],
                                               random_below(20), KIND[random_below(ARRAY_SIZE(KIND))]);
@@ -163,8 +165,9 @@ static void guest(unsigned i)
 
 static void trouble(void)
 {
-    static const char *const FUNCTIONS[] = {"observe", "observe one", "define",  "start",   "resume", "shutdown",
-                                            "destroy", "undefine",    "prepare", "release", "prove",  "repair"};
+    static const char *const FUNCTIONS[] = {"observe",  "observe one", "define",   "start",   "resume",
+                                            "shutdown", "destroy",     "undefine", "prepare", "release",
+                                            "prove",    "repair",      "grow",     "shrink"};
     switch (random_below(6)) {
     case 0:
         world_kill(&world);
@@ -272,12 +275,32 @@ static void check_end(unsigned i)
     test_failures++;
 }
 
+static void add_entry(const struct store_host_change *change, void *arg)
+{
+    uint64_t *pages = arg;
+    auto_json *placement = store_claim_placement(world.store, change->owner);
+    if (!placement || strstr(change->new_value, "up to")) {
+        printf("# pages are owed: %s of \"%s\"\n", change->new_value, change->owner);
+        test_failures++;
+    }
+    *pages += strtoull(change->new_value, NULL, 10);
+}
+
+/* Every page that was added is somebody's who runs, and no other is in the pool. */
+static void check_pool(void)
+{
+    uint64_t pages = 128;
+    store_journal_each(world.store, add_entry, &pages);
+    CHECK_INT(fake_pool_pages(), pages);
+}
+
 static void live(uint64_t seed)
 {
     int before = test_failures;
     state = seed * 0x9e3779b97f4a7c15u + 1;
     memset(wanted, 0, sizeof wanted);
     fake_shuffle(random_below);
+    world.grows = seed % 2 == 0;
     world_open(&world, "one-node-8cpu");
     fake_on_destroy = only_when_wanted;
     for (unsigned i = 0; i < ACTS && test_failures == before; i++)
@@ -288,6 +311,7 @@ static void live(uint64_t seed)
     check_invariants();
     for (unsigned i = 0; i < NAMES; i++)
         check_end(i);
+    check_pool();
     CHECK(world_advance(&world, 600)); /* and there it rests */
     uint64_t version = store_version(world.store);
     CHECK(world_advance(&world, 600));

@@ -24,6 +24,9 @@
  *   reboot-host · libvirt down|up · kill · restart-daemon
  *   fail FUNCTION NTH TIMES [KIND] · mend FUNCTION   of the fakes. Who is killed fails as often as before from then on:
  *                                 what a story counts on must fail until it is mended
+ *   may-grow                      pools of huge pages may be made larger (the daemon is restarted with it)
+ *   pool PAGES                    so many are in the pool, and they are enough for what runs
+ *   set-pool PAGES · others-use PAGES   what an administrator, or another program, does
  *
  * Each story is told once as it is; then again and again with the daemon killed at the first, second, … turn of its
  * loop, and in the middle of the first, second, … call to the hypervisor: everything but the trace and the events must
@@ -293,6 +296,27 @@ static bool do_world(struct telling *t, const char *command, const char *second,
     return true;
 }
 
+static bool do_pool(struct telling *t, const char *command, const char *second)
+{
+    uint64_t pages = strtoull(second, NULL, 10);
+    if (strcmp(command, "may-grow") == 0) {
+        t->world.grows = true;
+        world_restart(&t->world);
+    } else if (strcmp(command, "set-pool") == 0) {
+        fake_pool_set(pages);
+    } else if (strcmp(command, "others-use") == 0) {
+        fake_pool_use(pages);
+    } else if (strcmp(command, "pool") == 0) {
+        auto_free char *found = must_format("%llu", (unsigned long long)fake_pool_pages());
+        check_text(t, "the pool", found, second);
+        if (fake_pool_in_use() > fake_pool_pages())
+            complain(t, "wanted the pages of what runs in the pool", found);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static bool do_check(struct telling *t, const char *command, const char *second, const char *third, const char *fourth)
 {
     if (strcmp(command, "phase") == 0)
@@ -327,7 +351,7 @@ static void tell_line(struct telling *t, char *line)
     } else if (strcmp(word[0], "apply-vmi") == 0) {
         do_apply(t, "VirtualMachineInstance", word[1], line);
     } else if (!do_guest(word[0], word[1]) && !do_user(t, word[0], word[1], word[2]) &&
-               !do_world(t, word[0], word[1], word[2], word[3], word[4]) &&
+               !do_world(t, word[0], word[1], word[2], word[3], word[4]) && !do_pool(t, word[0], word[1]) &&
                !do_check(t, word[0], word[1], word[2], word[3])) {
         complain(t, "a command", word[0]);
     }
@@ -342,6 +366,7 @@ static void tell_line(struct telling *t, char *line)
 static void tell(struct telling *t, const char *story)
 {
     unsigned kill_at = t->world.kill_at;
+    t->world.grows = false;
     world_open(&t->world, "one-node-8cpu");
     t->world.kill_at = kill_at;
     fake_die_after(t->die_after);

@@ -555,6 +555,40 @@ static void the_nearest_thing_that_fits_is_suggested(void)
     claim_book_free(book);
 }
 
+static void pools_grow_when_they_may(void)
+{
+    struct synthetic make = {.nodes = 2, .cores = 4, .threads = 1, .pages_1g = 1, .gigabytes = 16};
+    struct vm_spec spec = synthetic_realtime(2, 3);
+    CHECK(!plan(&make, &spec, NULL)->admitted);
+    CHECK(reason("InsufficientHugePages"));
+    policy.grow_hugepages = true;
+    CHECK(plan(&make, &spec, NULL)->admitted);
+    struct placement *first = must_calloc(1, sizeof(*first));
+    *first = decision->placement;
+    CHECK_INT(first->growth_count, 1);
+    CHECK_INT(first->growth[0].node, first->cell[0].host_node);
+    CHECK_INT(first->growth[0].pages, 2); /* one is there */
+    CHECK_INT(first->page[0].pages, 3);
+    /* Restarted: it stays where it was, though there are pages elsewhere by now. */
+
+    plan(&make, &spec, NULL);
+    int other = 1 - first->cell[0].host_node;
+    host->node[other].pool[1].total = host->node[other].pool[1].free = 8;
+    place_plan(host, &policy, &nobody, &spec, first, decision);
+    CHECK(decision->admitted && decision->placement.vcpu_cpu[0] == first->vcpu_cpu[0]);
+    CHECK_INT(decision->placement.growth_count, 1);
+    /* Its CPUs are somebody else's by now: then where the pages are. */
+    struct claims theirs = {.cpus = host->node[1 - other].cpus};
+    place_plan(host, &policy, &theirs, &spec, first, decision);
+    CHECK(decision->admitted && decision->placement.growth_count == 0);
+    CHECK_INT(decision->placement.cell[0].host_node, other);
+    /* More than there is memory is refused. */
+    spec = synthetic_realtime(2, 40);
+    CHECK(!plan(&make, &spec, NULL)->admitted);
+    policy.grow_hugepages = false;
+    free(first);
+}
+
 static void host_facts_warn_or_refuse(void)
 {
     struct synthetic make = two_nodes();
@@ -752,6 +786,7 @@ int main(void)
     RUN(a_vm_without_dedicated_cpus_floats);
     RUN(ordinary_memory_is_counted);
     RUN(the_nearest_thing_that_fits_is_suggested);
+    RUN(pools_grow_when_they_may);
     RUN(host_facts_warn_or_refuse);
     RUN(a_kept_placement_is_given_up_when_it_must);
     RUN(withheld_and_reserved_cpus_are_never_given);

@@ -1,0 +1,27 @@
+/* runtime/growth: huge-page pools that are made larger while a VM runs (host.hugepages.allocate). The journal of host
+ * changes says whose pages are in which pool, before they are put there and until they are taken out:
+ *
+ *   target "pages:FILE", before: what the pool held before anybody made it larger,
+ *   wanted "16 more": pages of ours are in the pool; "up to 16 more": work is in hand, or was when the daemon died.
+ *
+ * An entry without owner belongs to nobody any more: its pages are no room for others, and are taken out as soon as
+ * they are free. They are taken out by nobody's hand but ours, and never while somebody uses them. */
+#pragma once
+
+#include "runtime/place/place.h"
+#include "runtime/work.h"
+
+#define GROWTH_TARGET "pages:"
+
+/* Before the start of a domain: journals what its pools lack into work->growth. An error: not written down. */
+int growth_begin(struct runtime *runtime, struct work *work, struct error *err);
+/* The job ended: writes down what came of it. */
+void growth_made(struct runtime *runtime, struct work *work);
+/* The VM does not run any more: its pages are nobody's, and go. */
+void growth_end(struct runtime *runtime, const char *owner);
+/* Before anything else is done after a start of the daemon: what the journal says against what the pools hold. */
+void growth_recover(struct runtime *runtime);
+/* Tries again what could not be taken out before. */
+void growth_retry(struct runtime *runtime);
+/* Nobody's pages, as claims: for the solver. Appends to claims->pages (allocated). */
+void growth_add_claims(struct runtime *runtime, struct claims *claims);
