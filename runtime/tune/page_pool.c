@@ -31,16 +31,28 @@ char *page_pool_file(const char *root, int node, uint64_t page_bytes)
     return must_format(OF_MACHINE, kib);
 }
 
+/* Takes word and a number behind it off the text. */
+static bool take_number(const char **text, const char *word, uint64_t *ret_number)
+{
+    size_t length = strlen(word);
+    if (strncmp(*text, word, length) != 0 || (*text)[length] < '0' || (*text)[length] > '9')
+        return false;
+    char *end;
+    *ret_number = strtoull(*text + length, &end, 10);
+    *text = end;
+    return true;
+}
+
 bool page_pool_parse(const char *file, int *ret_node, uint64_t *ret_page_bytes)
 {
-    unsigned long long kib = 0;
-    int end = 0;
-    *ret_node = 0;
-    if ((sscanf(file, OF_NODE "%n", ret_node, &kib, &end) != 2 || end == 0) &&
-        (sscanf(file, OF_MACHINE "%n", &kib, &end) != 1 || end == 0))
+    uint64_t node = 0, kib = 0;
+    if (take_number(&file, "/sys/devices/system/node/node", &node)
+            ? !take_number(&file, "/hugepages/hugepages-", &kib)
+            : !take_number(&file, "/sys/kernel/mm/hugepages/hugepages-", &kib))
         return false;
+    *ret_node = (int)node;
     *ret_page_bytes = kib * 1024;
-    return file[end] == '\0' && kib > 0 && *ret_node >= 0;
+    return strcmp(file, "kB/nr_hugepages") == 0 && kib > 0 && node <= INT32_MAX;
 }
 
 char *page_pool_boot_id(const char *root)
