@@ -49,6 +49,28 @@ static int refuse_unknown(const struct call *call, const struct findings *findin
                 t->resource->kind, t->version, t->resource->kind, text_cstr(&fields));
 }
 
+/* A dry run of a VM asks above all whether there is room for it now. kubectl shows warnings. */
+static void warn_of_refusal(struct call *call, const json_t *object)
+{
+    struct error err;
+    const char *kind = call->target.resource->kind;
+    if (strcmp(kind, "VirtualMachine") != 0 && strcmp(kind, "VirtualMachineInstance") != 0)
+        return;
+    auto_json *decision = runtime_plan(call->api->runtime, object, &err);
+    size_t i;
+    json_t *value;
+    json_array_foreach(json_object_get(decision, "reasons"), i, value)
+    {
+        auto_free char *sentence = must_format("it cannot be placed now: %s", json_text_at(value, "message", ""));
+        call_warn(call, sentence);
+    }
+    json_array_foreach(json_object_get(decision, "suggestions"), i, value)
+    {
+        auto_free char *sentence = must_format("it %s", json_string_value(value));
+        call_warn(call, sentence);
+    }
+}
+
 /* 0: go on; 1: answered with the causes; -1: error. */
 static int admit(struct call *call, const struct write *write, json_t *object, const json_t *before, struct error *err)
 {
@@ -60,8 +82,11 @@ static int admit(struct call *call, const struct write *write, json_t *object, c
     for (size_t i = 0; i < findings.warning_count && i < LIMIT_WARNINGS; i++)
         if (write->validation != VALIDATION_IGNORE)
             call_warn(call, findings.warning[i]);
-    if (findings.cause_count == 0)
+    if (findings.cause_count == 0) {
+        if (write->dry_run)
+            warn_of_refusal(call, object);
         return 0;
+    }
     call_answer_invalid(call, &findings, json_text_at(object, "metadata.name", ""));
     return 1;
 }

@@ -48,8 +48,8 @@ static struct placement *kept_placement(struct runtime *runtime, const char *key
     return kept;
 }
 
-/* The solver's answer for a decoded VM. The caller frees. */
-static struct decision *decide(struct runtime *runtime, const char *key, const struct vm_spec *spec)
+/* The solver's answer for a decoded VM; suggests: with what would fit instead. The caller frees. */
+static struct decision *decide(struct runtime *runtime, const char *key, const struct vm_spec *spec, bool suggests)
 {
     struct gathering *all = must_calloc(1, sizeof *all);
     all->own_key = key;
@@ -65,6 +65,8 @@ static struct decision *decide(struct runtime *runtime, const char *key, const s
     auto_free struct placement *kept = kept_placement(runtime, key);
     struct decision *decision = must_calloc(1, sizeof *decision);
     place_plan(&runtime->host->host, &policy, &all->claims, spec, kept, decision);
+    if (!decision->admitted && suggests)
+        place_suggest(&runtime->host->host, &policy, &all->claims, spec, decision);
     free(all->claims.pages);
     free(all);
     return decision;
@@ -105,12 +107,23 @@ static int claim(struct runtime *runtime, const struct machine *machine, const s
     return store_claim_put(runtime->store, &wanted, err);
 }
 
-/* In the words of a scheduler, for those who know them; then every reason. */
+/* Some dozens of solves for each: not when a crowd waits for the same room. */
+static bool is_worth_suggesting(const struct runtime *runtime)
+{
+    unsigned waiting = 0;
+    for (size_t i = 0; i < runtime->machine_count; i++)
+        waiting += runtime->machine[i]->is_unschedulable;
+    return waiting <= LIMIT_SUGGESTED_VMS;
+}
+
+/* In the words of a scheduler, for those who know them; then every reason, and what would do. */
 static void write_refusal(const struct decision *decision, struct text *out)
 {
     text_append(out, "0/1 nodes are available: ");
     for (unsigned i = 0; i < decision->reason_count; i++)
         text_printf(out, "%s%s", i ? "; " : "", decision->reason[i].message);
+    for (unsigned i = 0; i < decision->suggestion_count; i++)
+        text_printf(out, "%s%s", i ? "; " : ". It ", decision->suggestion[i]);
 }
 
 bool plan_and_claim(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct text *ret_refusal)
@@ -121,7 +134,7 @@ bool plan_and_claim(struct runtime *runtime, struct machine *machine, const json
         text_printf(ret_refusal, "0/1 nodes are available: %s", err.text);
         return false;
     }
-    auto_free struct decision *decision = decide(runtime, machine->key, &spec);
+    auto_free struct decision *decision = decide(runtime, machine->key, &spec, is_worth_suggesting(runtime));
     if (!decision->admitted) {
         write_refusal(decision, ret_refusal);
         return false;
@@ -177,6 +190,6 @@ json_t *runtime_plan(struct runtime *runtime, const json_t *object, struct error
         return NULL;
     auto_free char *key = must_format("%s/%s", json_text_at(object, "metadata.namespace", "default"),
                                       json_text_at(object, "metadata.name", ""));
-    auto_free struct decision *decision = decide(runtime, key, &spec);
+    auto_free struct decision *decision = decide(runtime, key, &spec, true);
     return decision_to_json(decision);
 }

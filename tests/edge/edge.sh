@@ -45,7 +45,8 @@ tar -C "$payload/edge" -cf "$payload/payload.tar" .
 
 # Without svm there is no KVM to try inside: emulated, it stops the whole machine. With -cpu max QEMU 7.2 emulates
 # something wrongly: paths come out of libmount as "xxx", and systemd finds none of its mounts.
-rm -f "$folder/console.log" "$folder/tap.log"
+: >"$folder/console.log"
+: >"$folder/tap.log" # there before tail looks
 timeout -k 5 "${EDGE_TIMEOUT:-1200}" qemu-system-x86_64 -nodefaults -display none -M q35 -accel tcg,thread=multi -cpu qemu64,svm=off,pdpe1gb=on,rdtscp=on \
     -smp 8,sockets=2,cores=4,threads=1 -m 7G \
     -object memory-backend-ram,id=node0,size=3584M -object memory-backend-ram,id=node1,size=3584M \

@@ -335,7 +335,33 @@ static void plans_without_claiming(void)
     CHECK(json_bool_at(yes, "admitted", false));
     CHECK(!json_bool_at(no, "admitted", true));
     CHECK(json_array_size(json_at(no, "reasons")) > 0);
+    CHECK_TEXT(json_text_at(no, "suggestions.0", ""), "fits with 6 vCPUs");
     CHECK(store_claim_placement(world.store, "default/small") == NULL);
+    world_close(&world);
+}
+
+static const char *why_it_waits(const char *name)
+{
+    static char text[2048];
+    auto_json *vmi = world_get(&world, "VirtualMachineInstance", name);
+    snprintf(text, sizeof text, "%s", json_text_at(condition_get(vmi, "PodScheduled"), "message", ""));
+    return text;
+}
+
+static void a_refusal_says_what_would_fit(void)
+{
+    world_open(&world, "one-node-8cpu");
+    apply("a", "dedicated=1 cores=4");
+    apply("b", "dedicated=1 cores=4");
+    CHECK(strstr(why_it_waits("b"), "0/1 nodes are available: "));
+    CHECK(strstr(why_it_waits("b"), ". It fits after stopping default/a"));
+    for (unsigned i = 0; i <= LIMIT_SUGGESTED_VMS; i++) {
+        auto_free char *name = must_format("crowd%u", i);
+        apply(name, "dedicated=1 cores=4");
+    }
+    auto_free char *last = must_format("crowd%u", LIMIT_SUGGESTED_VMS);
+    CHECK(strstr(why_it_waits(last), "0/1 nodes are available: "));
+    CHECK(!strstr(why_it_waits(last), "It fits"));
     world_close(&world);
 }
 
@@ -635,6 +661,7 @@ int main(void)
     RUN(deletes_what_nobody_holds_at_once);
     RUN(describes_the_node);
     RUN(plans_without_claiming);
+    RUN(a_refusal_says_what_would_fit);
     RUN(a_full_disk_only_delays);
     RUN(keeps_a_bounded_number_of_events);
     RUN(a_volume_comes_and_goes);

@@ -40,6 +40,15 @@ int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *b
     return 0;
 }
 
+json_t *runtime_plan(struct runtime *runtime, const json_t *object, struct error *err)
+{
+    (void)runtime;
+    (void)object;
+    (void)err;
+    return json_pack("{s:b, s:[{s:s}], s:[s]}", "admitted", 0, "reasons", "message", "no room", "suggestions",
+                     "fits with 1 vCPU");
+}
+
 void runtime_act(struct runtime *runtime, enum runtime_action action, const char *namespace_, const char *name,
                  const json_t *options, runtime_done *done, void *arg)
 {

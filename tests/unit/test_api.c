@@ -146,10 +146,14 @@ static void a_dry_run_leaves_nothing(void)
     const json_t *a = ask("POST", VMS "?dryRun=All", VM("dry"));
     CHECK_INT(status, 201);
     CHECK_TEXT(says(a, "metadata.name"), "dry");
+    CHECK(strstr(answer_head, "Warning: 299 - \"it cannot be placed now: no room\"") != NULL);
+    CHECK(strstr(answer_head, "Warning: 299 - \"it fits with 1 vCPU\"") != NULL);
     ask("GET", VMS "/dry", "");
     CHECK_INT(status, 404);
     ask("POST", VMS "?dryRun=Some", VM("dry"));
     CHECK_INT(status, 400);
+    ask("POST", MAPS "?dryRun=All", MAP("dry", ""));
+    CHECK(strstr(answer_head, "Warning") == NULL);
     ask("POST", MAPS, MAP("dry", ""));
     ask("DELETE", MAPS "/dry", "{\"dryRun\":[\"All\"]}");
     CHECK_INT(status, 200);
