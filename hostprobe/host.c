@@ -1,5 +1,6 @@
 /* The front door: probe, load, and the two questions everybody asks of a host. */
 #include <dirent.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,20 +8,45 @@
 #include "hostprobe/probe.h"
 #include "rtvmd/base/file.h"
 
-int host_probe(const char *root, struct host *ret_host, struct error *err)
+static int read_hardware(const struct files *files, struct host *host, struct error *err)
 {
-    struct files files = {.root = root && strcmp(root, "/") != 0 ? root : ""};
     struct allowance allowance;
-    memset(ret_host, 0, sizeof *ret_host);
-    allowance_read(&files, &allowance);
-    topology_read(&files, &allowance, ret_host);
-    if (cpuset_is_empty(&ret_host->online))
+    allowance_read(files, &allowance);
+    topology_read(files, &allowance, host);
+    if (cpuset_is_empty(&host->online))
         return fail(err, ERROR_INVALID,
                     "%s: no CPU is listed under sys/devices/system/cpu or proc/cpuinfo; is this a "
                     "recorded /sys and /proc tree?",
-                    files.root[0] ? files.root : "this machine");
-    memory_read(&files, &allowance, ret_host);
+                    files->root[0] ? files->root : "this machine");
+    memory_read(files, &allowance, host);
+    return 0;
+}
+
+static struct files files_under(const char *root)
+{
+    return (struct files){.root = root && strcmp(root, "/") != 0 ? root : ""};
+}
+
+int host_probe(const char *root, struct host *ret_host, struct error *err)
+{
+    struct files files = files_under(root);
+    memset(ret_host, 0, sizeof *ret_host);
+    if (read_hardware(&files, ret_host, err) < 0)
+        return -1;
     kernel_read(&files, ret_host);
+    return 0;
+}
+
+int host_look_again(const char *root, struct host *host, struct error *err)
+{
+    struct files files = files_under(root);
+    auto_free struct host *fresh = must_calloc(1, sizeof *fresh);
+    if (read_hardware(&files, fresh, err) < 0)
+        return -1;
+    size_t kernel = offsetof(struct host, architecture); /* from here on: the kernel, and what was tried */
+    memcpy((char *)fresh + kernel, (const char *)host + kernel, sizeof *host - kernel);
+    throttling_read(&files, fresh);
+    *host = *fresh;
     return 0;
 }
 

@@ -60,6 +60,7 @@ struct host {
     unsigned hugetlbfs_count; /* page sizes that have a hugetlbfs mounted */
     uint64_t hugetlbfs_size_bytes[LIMIT_HOST_PAGE_SIZES];
 
+    /* What follows stays while the machine runs (but for throttling): see host_look_again. */
     char architecture[16]; /* as uname -m: "x86_64" */
     char kernel_release[128];
     enum host_answer rt_kernel;   /* PREEMPT_RT */
@@ -85,6 +86,10 @@ struct host {
 /* Reads the topology, memory and kernel facts under root (NULL or "": the live machine). Missing files are facts, not
  * errors: a tree without any CPU is ERROR_INVALID. Nothing is tried; see host_try. */
 int host_probe(const char *root, struct host *ret_host, struct error *err);
+
+/* Only what changes while a machine runs: CPUs on and offline, memory, pools, throttling; the rest of *host stays.
+ * Reads no file that interrupts other CPUs, as /proc/cpuinfo does on older kernels. On failure *host is as it was. */
+int host_look_again(const char *root, struct host *host, struct error *err);
 
 /* Tries on the live machine what reading cannot tell: KVM (a loop of 64-bit guest code with a deadline), FIFO, memory
  * locking, and asks libnuma which CPUs and nodes this process may use at all. Takes up to a second. */

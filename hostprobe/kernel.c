@@ -90,10 +90,15 @@ static void read_processor(const struct files *files, struct host *host)
         host->virtualized = HOST_NO;
 }
 
+void throttling_read(const struct files *files, struct host *host)
+{
+    host->has_rt_runtime = files_int(files, &host->rt_runtime_us, "/proc/sys/kernel/sched_rt_runtime_us");
+}
+
 void kernel_read(const struct files *files, struct host *host)
 {
     read_release(files, host);
-    host->has_rt_runtime = files_int(files, &host->rt_runtime_us, "/proc/sys/kernel/sched_rt_runtime_us");
+    throttling_read(files, host);
     host->fair_server = fair_server(files, host->kernel_release);
     files_line(files, host->clocksource, sizeof host->clocksource,
                "/sys/devices/system/clocksource/clocksource0/current_clocksource");

@@ -32,13 +32,13 @@ struct entries {
 static void collect(const struct store_host_change *change, void *arg)
 {
     struct entries *entries = arg;
-    if (!text_starts_with(change->path, GROWTH_TARGET))
+    if (!text_starts_with(change->path, PAGE_POOL_TARGET))
         return;
     bool perhaps = text_starts_with(change->new_value, PERHAPS);
     entries->at = must_realloc(entries->at, entries->count + 1, sizeof *entries->at);
     entries->at[entries->count++] = (struct entry){
         .id = change->id,
-        .file = must_strdup(change->path + strlen(GROWTH_TARGET)),
+        .file = must_strdup(change->path + strlen(PAGE_POOL_TARGET)),
         .owner = must_strdup(change->owner),
         .boot_id = must_strdup(change->boot_id),
         .before = strtoull(change->old_value, NULL, 10),
@@ -76,7 +76,7 @@ static struct entry *find(const struct entries *entries, int64_t id)
 /* Puts an entry in place of the one with the same id (0: a new one). Nothing of it is left with no pages. */
 static int put(struct runtime *runtime, struct entry *entry, struct error *err)
 {
-    auto_free char *target = must_format("%s%s", GROWTH_TARGET, entry->file);
+    auto_free char *target = must_format("%s%s", PAGE_POOL_TARGET, entry->file);
     auto_free char *before = must_format("%llu", (unsigned long long)entry->before);
     auto_free char *wanted =
         must_format("%s%llu more", entry->is_sure ? "" : PERHAPS, (unsigned long long)entry->pages);
@@ -254,8 +254,7 @@ struct promised {
     uint64_t pages;
 };
 
-/* Pages a placement wants to be added, which are in the pool only if an entry says so. */
-static uint64_t growth_of(const json_t *placement, int node, uint64_t page_bytes)
+uint64_t growth_planned(const json_t *placement, int node, uint64_t page_bytes)
 {
     size_t i;
     json_t *more;
@@ -268,18 +267,18 @@ static uint64_t growth_of(const json_t *placement, int node, uint64_t page_bytes
     return pages;
 }
 
-/* Promised and not taken yet: the VM does not run. */
+/* Promised and not taken yet: the VM does not run. What is to be added is there only if an entry says so. */
 static void add_promised(const struct store_claim *claim, void *arg)
 {
     struct promised *sum = arg;
     const struct machine *machine = machine_by_key(sum->runtime, claim->owner);
-    uint64_t pages = owned(sum->entries, sum->file, claim->owner);
-    if (machine && machine->domain.state != DOMAIN_ABSENT && machine->domain.state != DOMAIN_OFF)
+    uint64_t pages = machine_is_up(machine) ? 0 : owned(sum->entries, sum->file, claim->owner);
+    if (machine_is_up(machine) && strcmp(claim->uid, claim->owner) == 0)
         return;
     for (size_t i = 0; i < claim->page_count; i++)
         if (claim->pages[i].node == sum->node && claim->pages[i].page_bytes == sum->page_bytes)
             pages += claim->pages[i].pages;
-    uint64_t more = growth_of(claim->placement, sum->node, sum->page_bytes);
+    uint64_t more = growth_planned(claim->placement, sum->node, sum->page_bytes);
     sum->pages += pages > more ? pages - more : 0;
 }
 

@@ -11,8 +11,6 @@
 #include "runtime/place/place.h"
 #include "runtime/work.h"
 
-#define GROWTH_TARGET "pages:"
-
 /* Before the start of a domain: journals what its pools lack into work->growth. An error: not written down. */
 int growth_begin(struct runtime *runtime, struct work *work, struct error *err);
 /* The job ended: writes down what came of it. */
@@ -23,5 +21,7 @@ void growth_end(struct runtime *runtime, const char *owner);
 void growth_recover(struct runtime *runtime);
 /* Tries again what could not be taken out before. */
 void growth_retry(struct runtime *runtime);
+/* Pages a placement (as JSON) wants to be added to a pool. */
+uint64_t growth_planned(const json_t *placement, int node, uint64_t page_bytes);
 /* Nobody's pages, as claims: for the solver. Appends to claims->pages (allocated). */
 void growth_add_claims(struct runtime *runtime, struct claims *claims);

@@ -52,6 +52,10 @@ struct machine {
     int64_t guest_asked_s;
 
     char *reported_orphan; /* uid already complained about */
+
+    bool is_audited;           /* its placement was held against the host as it is now (audit.c) */
+    char *untrue;              /* what is no longer true of it; NULL: all is */
+    const char *untrue_reason; /* "CPUOffline" */
 };
 
 /* Where time and the machine come from; tests bring their own. */
@@ -82,6 +86,8 @@ struct runtime {
     int64_t host_read_s;
     bool host_is_being_read;
     uint64_t host_changes; /* counts what we did to the host ourselves: a reading begun before is old */
+    uint64_t claim_changes;
+    char *page_alarm;      /* huge pages that do not add up, in words; NULL: they do (audit.c) */
     bool gives_pages_back; /* a job is in hand (growth.c) */
     bool gives_back_again;
     struct hypervisor *hypervisor;
@@ -218,9 +224,35 @@ void tuning_recover(struct runtime *runtime);
 /* Finds and claims a placement for an admitted VMI. True: claimed. False: *ret_refusal tells why (all reasons). */
 bool plan_and_claim(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct text *ret_refusal);
 void plan_release(struct runtime *runtime, const struct machine *machine);
+/* The solver's answer for a decoded VM; suggests: with what would fit instead. The caller frees. */
+struct decision *plan_decide(struct runtime *runtime, const char *key, const struct vm_spec *spec, bool suggests);
+/* A placement as it is kept with its claim. */
+json_t *plan_document(const struct placement *placement);
+/* Is its placement true on the host as it is? False also without a claim; the reasons are in *decision. */
+bool plan_audit(struct runtime *runtime, const struct machine *machine, struct decision *decision);
+/* Of the whole host: warnings. */
+void plan_audit_pages(struct runtime *runtime, struct decision *decision);
 bool plan_is_claimed(const struct runtime *runtime, const struct machine *machine);
 /* Whoever waits for room should try again. */
 void plan_retry_all(struct runtime *runtime);
+
+/* ---- reserve.c: what a changed VM needs at its next start is promised beside what it runs on, until the switch. */
+/* vm: as it is now, other than its VMI runs. ret_refusal: why that start would not find its place, if so. */
+void reserve_next(struct runtime *runtime, struct machine *machine, const json_t *vm, struct text *ret_refusal);
+/* The VM is again what runs. */
+void reserve_forget(struct runtime *runtime, struct machine *machine);
+/* The switch, or the end: the reservation only. */
+int reserve_drop(struct runtime *runtime, const struct machine *machine, struct error *err);
+
+/* ---- audit.c */
+/* The host was read anew. is_settled: none of our changes came in between, so what is in use can be held against what
+ * is promised. */
+void audit_host(struct runtime *runtime, bool is_settled);
+/* Is the VM of a claim up, or was it at the last look? */
+static inline bool machine_is_up(const struct machine *machine)
+{
+    return machine && machine->domain.state != DOMAIN_ABSENT && machine->domain.state != DOMAIN_OFF;
+}
 
 /* ---- status (pure) */
 struct vmi_report {
@@ -236,6 +268,9 @@ struct vmi_report {
     bool proof_is_wanted;
     const json_t *proof; /* NULL: none yet */
     int repaired;
+    bool is_audited;
+    const char *untrue; /* not NULL: the placement is not true any more, and what of it */
+    const char *untrue_reason;
     const char *refusal; /* not NULL: cannot be placed now, and why */
     const char *failure; /* not NULL: the last step failed */
     const char *failure_reason;
@@ -257,7 +292,8 @@ struct vm_report {
     bool start_expected;
     bool backs_off;
     bool needs_restart;
-    const char *failure; /* creating or deleting the VMI */
+    const char *next_refusal; /* needs_restart: the changed VM would not find its place now */
+    const char *failure;      /* creating or deleting the VMI */
     const char *failure_reason;
 };
 void vm_status_update(json_t *vm, const struct vm_report *report);

@@ -65,6 +65,7 @@ void machine_free(struct machine *machine)
     free(machine->name);
     free(machine->domain_name);
     free(machine->reported_orphan);
+    free(machine->untrue);
     json_decref(machine->proof);
     json_decref(machine->guest);
     free(machine);
@@ -122,6 +123,8 @@ void machine_adopt_uid(struct machine *machine, const char *uid)
     json_decref(take(machine->guest));
     machine->guest_asked_s = 0;
     machine->repaired = 0;
+    machine->is_audited = false;
+    free(take(machine->untrue));
 }
 
 bool machine_is_observed(const struct runtime *runtime, const struct machine *machine)

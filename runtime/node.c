@@ -137,6 +137,9 @@ static json_t *conditions(struct runtime *runtime)
         add_condition(list, "Ready", true, "HypervisorConnected", "libvirt answers", now_s);
     else
         add_condition(list, "Ready", false, "HypervisorUnavailable", runtime->connection_error.text, now_s);
+    add_condition(list, "HugePagesUnaccounted", runtime->page_alarm != NULL,
+                  runtime->page_alarm ? "PagesDoNotAddUp" : "PagesAddUp",
+                  runtime->page_alarm ? runtime->page_alarm : "huge pages in use and promised add up", now_s);
     add_condition(list, "MemoryPressure", false, "NotWatched", "rtvmd admits by claims and does not watch for pressure",
                   now_s);
     return list;

@@ -91,6 +91,7 @@ static void apply(struct runtime *runtime, struct look *look)
         store_claim_each(runtime->store, collect_stale, runtime);
         tuning_recover(runtime);
         growth_recover(runtime);
+        host_read_start(runtime); /* what became untrue while nobody looked */
     }
     runtime->has_swept = true;
 }
@@ -192,7 +193,8 @@ void runtime_look(struct runtime *runtime)
 struct host_reading {
     struct worker_job job;
     struct runtime *runtime;
-    uint64_t begun_at; /* host_changes */
+    uint64_t begun_at;  /* host_changes */
+    uint64_t claims_at; /* claim_changes */
     int (*refresh)(struct host *host, struct error *err);
     struct work_host *next;
     bool failed;
@@ -227,6 +229,8 @@ static void reading_done(struct worker_job *job, bool canceled)
             struct work_host *before = runtime->host;
             runtime->host = take(reading->next);
             job_drop_host(before);
+            audit_host(runtime,
+                       reading->begun_at == runtime->host_changes && reading->claims_at == runtime->claim_changes);
         }
         queue_waiting(runtime);
     }
@@ -248,6 +252,7 @@ void host_read_start(struct runtime *runtime)
     reading->job = (struct worker_job){.run = run_reading, .done = reading_done};
     reading->runtime = runtime;
     reading->begun_at = runtime->host_changes;
+    reading->claims_at = runtime->claim_changes;
     reading->refresh = runtime->hooks.refresh_host;
     reading->next = must_calloc(1, sizeof *reading->next);
     reading->next->references = 1;

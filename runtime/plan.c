@@ -10,14 +10,17 @@
 
 struct gathering {
     struct claims claims;
+    struct runtime *runtime;
     const char *own_key;
+    bool as_it_is; /* without pages that are promised and not added to their pool yet */
     const char *cpu_owner[CPUSET_MAX];
 };
 
 static void gather(const struct store_claim *claim, void *arg)
 {
     struct gathering *all = arg;
-    if (strcmp(claim->uid, all->own_key) == 0)
+    bool is_reservation = strcmp(claim->uid, claim->owner) != 0; /* reserve.c: nothing of it is in use */
+    if (strcmp(claim->owner, all->own_key) == 0 || (all->as_it_is && is_reservation))
         return;
     struct claims *claims = &all->claims;
     claims->cpus = cpuset_or(&claims->cpus, &claim->cpus);
@@ -29,11 +32,16 @@ static void gather(const struct store_claim *claim, void *arg)
         claims->realtime_cpus = cpuset_or(&claims->realtime_cpus, &realtime);
     if (claim->page_count)
         claims->pages = must_realloc(claims->pages, claims->page_count + claim->page_count, sizeof *claims->pages);
-    for (size_t i = 0; i < claim->page_count; i++)
-        claims->pages[claims->page_count++] = (struct claimed_pages){.node = claim->pages[i].node,
-                                                                     .page_bytes = claim->pages[i].page_bytes,
-                                                                     .pages = claim->pages[i].pages,
-                                                                     .owner = claim->owner};
+    bool is_up = !all->as_it_is || machine_is_up(machine_by_key(all->runtime, claim->owner));
+    for (size_t i = 0; i < claim->page_count; i++) {
+        const struct store_pages *pages = &claim->pages[i];
+        uint64_t later = is_up ? 0 : growth_planned(claim->placement, pages->node, pages->page_bytes);
+        claims->pages[claims->page_count++] =
+            (struct claimed_pages){.node = pages->node,
+                                   .page_bytes = pages->page_bytes,
+                                   .pages = pages->pages > later ? pages->pages - later : 0,
+                                   .owner = claim->owner};
+    }
     claims->memory_bytes += claim->memory_bytes;
 }
 
@@ -48,31 +56,74 @@ static struct placement *kept_placement(struct runtime *runtime, const char *key
     return kept;
 }
 
-/* The solver's answer for a decoded VM; suggests: with what would fit instead. The caller frees. */
-static struct decision *decide(struct runtime *runtime, const char *key, const struct vm_spec *spec, bool suggests)
+/* Everything promised to others than own_key ("": to all). The caller frees with claims_free. */
+static struct gathering *claims_of_others(struct runtime *runtime, const char *own_key, bool as_it_is)
 {
     struct gathering *all = must_calloc(1, sizeof *all);
-    all->own_key = key;
+    all->runtime = runtime;
+    all->own_key = own_key;
+    all->as_it_is = as_it_is;
     all->claims.cpu_owner = all->cpu_owner;
     store_claim_each(runtime->store, gather, all);
     growth_add_claims(runtime, &all->claims);
-    const struct place_policy policy = {
+    return all;
+}
+
+static void claims_free(struct gathering *all)
+{
+    free(all->claims.pages);
+    free(all);
+}
+
+static struct place_policy policy_of(const struct runtime *runtime)
+{
+    return (struct place_policy){
         .reserved = runtime->config.reserved_cpus,
         .emulation = runtime_emulates(runtime),
         .allow_emulation = runtime->config.emulation_allowed,
         .grow_hugepages = runtime->config.grow_hugepages,
     };
+}
+
+struct decision *plan_decide(struct runtime *runtime, const char *key, const struct vm_spec *spec, bool suggests)
+{
+    struct gathering *others = claims_of_others(runtime, key, false);
+    const struct place_policy policy = policy_of(runtime);
     auto_free struct placement *kept = kept_placement(runtime, key);
     struct decision *decision = must_calloc(1, sizeof *decision);
-    place_plan(&runtime->host->host, &policy, &all->claims, spec, kept, decision);
+    place_plan(&runtime->host->host, &policy, &others->claims, spec, kept, decision);
     if (!decision->admitted && suggests)
-        place_suggest(&runtime->host->host, &policy, &all->claims, spec, decision);
-    free(all->claims.pages);
-    free(all);
+        place_suggest(&runtime->host->host, &policy, &others->claims, spec, decision);
+    claims_free(others);
     return decision;
 }
 
-static json_t *claim_document(const struct placement *placement)
+bool plan_audit(struct runtime *runtime, const struct machine *machine, struct decision *decision)
+{
+    struct error ignored;
+    auto_json *json = store_claim_placement(runtime->store, machine->key);
+    auto_free struct placement *placement = must_calloc(1, sizeof *placement);
+    decision->reason_count = 0;
+    if (!json || placement_from_json(json, placement, &ignored) < 0)
+        return false;
+    if (cpuset_is_empty(&placement->exclusive) && placement->page_count == 0)
+        return true;
+    struct gathering *others = claims_of_others(runtime, machine->key, true);
+    const struct place_policy policy = policy_of(runtime);
+    place_audit(&runtime->host->host, &policy, &others->claims, placement, decision);
+    claims_free(others);
+    return decision->admitted;
+}
+
+void plan_audit_pages(struct runtime *runtime, struct decision *decision)
+{
+    struct gathering *all = claims_of_others(runtime, "", true);
+    const struct place_policy policy = policy_of(runtime);
+    place_audit_pages(&runtime->host->host, &policy, &all->claims, decision);
+    claims_free(all);
+}
+
+json_t *plan_document(const struct placement *placement)
 {
     json_t *document = placement_to_json(placement);
     struct cpuset realtime = {0};
@@ -90,7 +141,7 @@ static json_t *claim_document(const struct placement *placement)
 static int claim(struct runtime *runtime, const struct machine *machine, const struct placement *placement,
                  struct error *err)
 {
-    auto_json *document = claim_document(placement);
+    auto_json *document = plan_document(placement);
     auto_free struct store_pages *pages = must_calloc(placement->page_count + 1, sizeof *pages);
     for (unsigned i = 0; i < placement->page_count; i++)
         pages[i] =
@@ -104,6 +155,9 @@ static int claim(struct runtime *runtime, const struct machine *machine, const s
         .memory_bytes = placement->ordinary_bytes,
         .placement = document,
     };
+    runtime->claim_changes++;
+    if (reserve_drop(runtime, machine, err) < 0)
+        return -1;
     return store_claim_put(runtime->store, &wanted, err);
 }
 
@@ -134,22 +188,26 @@ bool plan_and_claim(struct runtime *runtime, struct machine *machine, const json
         text_printf(ret_refusal, "0/1 nodes are available: %s", err.text);
         return false;
     }
-    auto_free struct decision *decision = decide(runtime, machine->key, &spec, is_worth_suggesting(runtime));
+    auto_free struct decision *decision = plan_decide(runtime, machine->key, &spec, is_worth_suggesting(runtime));
     if (!decision->admitted) {
         write_refusal(decision, ret_refusal);
         return false;
     }
+    bool had_claim = plan_is_claimed(runtime, machine);
     if (claim(runtime, machine, &decision->placement, &err)) {
         text_printf(ret_refusal, "0/1 nodes are available: %s", err.text);
         return false;
     }
+    if (had_claim)
+        plan_retry_all(runtime); /* it may want less than before */
     return true;
 }
 
 void plan_release(struct runtime *runtime, const struct machine *machine)
 {
     struct error err;
-    if (store_claim_drop(runtime->store, machine->key, &err))
+    runtime->claim_changes++;
+    if (store_claim_drop(runtime->store, machine->key, &err) || reserve_drop(runtime, machine, &err))
         log_warn("claim of %s stays: %s", machine->key, err.text);
     growth_end(runtime, machine->key);
     plan_retry_all(runtime);
@@ -190,6 +248,6 @@ json_t *runtime_plan(struct runtime *runtime, const json_t *object, struct error
         return NULL;
     auto_free char *key = must_format("%s/%s", json_text_at(object, "metadata.namespace", "default"),
                                       json_text_at(object, "metadata.name", ""));
-    auto_free struct decision *decision = decide(runtime, key, &spec, true);
+    auto_free struct decision *decision = plan_decide(runtime, key, &spec, true);
     return decision_to_json(decision);
 }

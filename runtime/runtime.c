@@ -29,24 +29,9 @@ static double random_jitter(void *arg)
     return (double)bits / (double)UINT32_MAX;
 }
 
-/* Topology, pools and kernel facts anew; what was tried stays as it was found at start. */
 static int read_host(struct host *host, struct error *err)
 {
-    auto_free struct host *fresh = must_calloc(1, sizeof *fresh);
-    if (host_probe(NULL, fresh, err))
-        return -1;
-    fresh->kvm_works = host->kvm_works;
-    memcpy(fresh->kvm_because, host->kvm_because, sizeof fresh->kvm_because);
-    fresh->fifo_works = host->fifo_works;
-    memcpy(fresh->fifo_because, host->fifo_because, sizeof fresh->fifo_because);
-    fresh->locking_works = host->locking_works;
-    memcpy(fresh->locking_because, host->locking_because, sizeof fresh->locking_because);
-    fresh->usable_cpus = host->usable_cpus;
-    fresh->usable_nodes = host->usable_nodes;
-    memcpy(fresh->libvirt_version, host->libvirt_version, sizeof fresh->libvirt_version);
-    memcpy(fresh->qemu_version, host->qemu_version, sizeof fresh->qemu_version);
-    *host = *fresh;
-    return 0;
+    return host_look_again(NULL, host, err);
 }
 
 static const struct runtime_hooks LIVE = {
@@ -186,6 +171,7 @@ void runtime_free(struct runtime *runtime)
     free(runtime->machine);
     events_free(runtime);
     statistics_end(runtime);
+    free(runtime->page_alarm);
     job_drop_host(runtime->host);
     loop_watch_free(runtime->round_timer);
     loop_watch_free(runtime->wake_timer);
@@ -308,5 +294,7 @@ void runtime_wake(void *arg)
         runtime->resync_s = now_s + LIMIT_RESYNC_S;
     if (resync || (runtime->look_s && runtime->look_s <= now_s))
         runtime_look(runtime);
+    if (resync && runtime->hooks.refresh_host)
+        host_read_start(runtime);
     runtime_arm(runtime);
 }

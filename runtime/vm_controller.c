@@ -191,6 +191,7 @@ static bool apply(struct runtime *runtime, struct machine *machine, const json_t
         *ret_bump = true;
         break;
     case VM_LET_GO:
+        reserve_forget(runtime, machine);
         set_owner(runtime, NULL, vmi);
         remove_vm(runtime, machine, vm, true);
         return false;
@@ -214,6 +215,17 @@ static bool apply(struct runtime *runtime, struct machine *machine, const json_t
     if (step->action != VM_TURN_ON)
         json_put_at(next, "status.runStrategy", json_string(vm_run_strategy_text(spec_run_strategy(next))));
     return true;
+}
+
+/* Beside what runs, room for what was made of the VM since. While it restarts, both stay until the switch. */
+static void hold_next(struct runtime *runtime, struct machine *machine, const json_t *vm,
+                      const struct vm_report *report, bool wants_claim, struct text *ret_refusal)
+{
+    bool runs_as_wanted = report->vmi && vmi_status_phase(report->vmi) == VMI_RUNNING && !report->needs_restart;
+    if (wants_claim && report->needs_restart && plan_is_claimed(runtime, machine))
+        reserve_next(runtime, machine, vm, ret_refusal);
+    else if (!wants_claim || runs_as_wanted)
+        reserve_forget(runtime, machine);
 }
 
 void vm_control(struct runtime *runtime, struct machine *machine)
@@ -250,6 +262,9 @@ void vm_control(struct runtime *runtime, struct machine *machine)
     report.start_expected = step.wants_run;
     report.stop_expected = step.action == VM_DELETE || step.action == VM_DELETE_AND_RERUN;
     report.needs_restart = needs_restart(vm, report.vmi);
+    auto_text refusal = {0};
+    hold_next(runtime, machine, vm, &report, step.wants_claim, &refusal);
+    report.next_refusal = refusal.length ? text_cstr(&refusal) : NULL;
     vm_status_update(next, &report);
     object_store(runtime, take(next), bump);
 }

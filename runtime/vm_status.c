@@ -70,9 +70,12 @@ static void write_conditions(json_t *vm, const struct vm_report *r)
         condition_set(vm, "Failure", "True", r->failure_reason, r->failure, r->now_s);
     else
         condition_drop(vm, "Failure");
+    auto_text restart = {0};
+    text_append(&restart, "a non-live-updatable field was changed in the template spec");
+    if (r->next_refusal)
+        text_printf(&restart, "; as it is now the VM would not be placed: %s", r->next_refusal);
     if (r->needs_restart)
-        condition_set(vm, "RestartRequired", "True", "RestartRequired",
-                      "a non-live-updatable field was changed in the template spec", r->now_s);
+        condition_set(vm, "RestartRequired", "True", "RestartRequired", text_cstr(&restart), r->now_s);
     else
         condition_drop(vm, "RestartRequired");
 }

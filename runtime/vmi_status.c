@@ -166,6 +166,17 @@ static void write_proof(json_t *vmi, const struct vmi_report *r)
                   r->now_s);
 }
 
+/* Nothing is moved because of it: whoever owns the VM decides. */
+static void write_placement(json_t *vmi, const struct vmi_report *r)
+{
+    if (r->phase == VMI_RUNNING && !r->is_audited)
+        return; /* as it was known before */
+    if (r->phase == VMI_RUNNING && r->untrue)
+        condition_set(vmi, "PlacementHolds", "False", r->untrue_reason, r->untrue, r->now_s);
+    else
+        condition_drop(vmi, "PlacementHolds");
+}
+
 static void write_interfaces(json_t *vmi, const struct vmi_report *r)
 {
     auto_spec spec = {0};
@@ -222,6 +233,7 @@ void vmi_status_update(json_t *vmi, const struct vmi_report *r)
     write_agent(vmi, r);
     write_host_facts(vmi, r);
     write_proof(vmi, r);
+    write_placement(vmi, r);
     write_interfaces(vmi, r);
     if (r->guest)
         guest_report_write(vmi, r->guest);

@@ -37,8 +37,6 @@
 #define LIMIT_RESYNC_S 60              /* slow second look at what should be running and pinned */
 #define LIMIT_STATISTICS_AGE_MS 5000u  /* the same numbers serve every scrape for so long: libvirt is asked once */
 #define LIMIT_STATISTICS_WAIT_MS 4000u /* a scrape waits for libvirt; scrapers themselves give up after ten seconds */
-#define LIMIT_EVENTS 5000u             /* the one not seen for longest goes */
-#define LIMIT_RESYNC_S 60              /* slow second look at what should be running and pinned */
 #define LIMIT_SUGGESTED_VMS 16u        /* more wait for room: what would fit instead is not worked out for each */
 
 /* Store. */

@@ -6,6 +6,9 @@
 #include "rtvmd/base/error.h"
 #include "rtvmd/base/text.h"
 
+/* In the journal of host changes: "pages:FILE". */
+#define PAGE_POOL_TARGET "pages:"
+
 /* One pool to be changed, and what came of it. */
 struct page_pool_change {
     int64_t entry; /* of the journal; for the caller */

@@ -4,6 +4,7 @@
 
 #include "hostprobe/files.h"
 #include "rtvmd/base/timestamp.h"
+#include "runtime/tune/page_pool.h"
 #include "runtime/tune/tunable.h"
 
 struct listing {
@@ -33,11 +34,30 @@ static enum tune_state judge(const struct tunable *target, const struct tune_ent
                                                                                                 : TUNE_OVERRIDDEN;
 }
 
+/* Pages a VM had added to a pool (runtime/growth.c). */
+static void look_at_pool(const struct listing *listing, struct tune_entry *entry)
+{
+    struct error err;
+    uint64_t pages;
+    entry->knob = "hugepages";
+    entry->why = "pages added to a pool while a VM runs that does not fit otherwise";
+    entry->wanted = must_strdup(entry->change->new_value);
+    entry->state = TUNE_GONE;
+    if (page_pool_total(listing->machine->root, strchr(entry->change->path, ':') + 1, &pages, &err) < 0)
+        return;
+    entry->found = must_format("%llu", (unsigned long long)pages);
+    entry->state = text_starts_with(entry->wanted, "up to ") ? TUNE_PENDING : TUNE_APPLIED;
+}
+
 static void look(const struct listing *listing, struct tune_entry *entry)
 {
     struct error err;
     struct tunable target;
     const struct store_host_change *change = entry->change;
+    if (text_starts_with(change->path, PAGE_POOL_TARGET)) {
+        look_at_pool(listing, entry);
+        return;
+    }
     auto_free const char **wish = must_calloc(listing->count, sizeof *wish);
     size_t count = 0;
     for (size_t i = 0; i < listing->count; i++)

@@ -82,7 +82,7 @@ runs_the_seed_manifest() {
 }
 
 comes_up() {
-    rtvmd wait vmi "$1" -n poc --for condition=Ready --timeout 180s && return 0
+    rtvmd wait vmi "$1" -n poc --for condition=Ready --timeout 900s && return 0
     rtvmd describe vm "$1" -n poc
     rtvmd describe vmi "$1" -n poc
     rtvmd events -n poc
@@ -135,7 +135,7 @@ goes_to_the_other_node() {
 }
 
 is_refused() {
-    rtvmd wait vm third -n poc --for 'jsonpath={.status.printableStatus}=ErrorUnschedulable' --timeout 60s || return 1
+    rtvmd wait vm third -n poc --for 'jsonpath={.status.printableStatus}=ErrorUnschedulable' --timeout 300s || return 1
     reasons=$(rtvmd get vm third -n poc -o json | jq -r '.status.conditions[] | select(.status == "False") | .message')
     echo "$reasons"
     for wanted in CPU 1Gi "node 0" "node 1"; do

@@ -26,6 +26,7 @@ static struct world *present;
 static int read_pool(struct host *host, struct error *err)
 {
     (void)err;
+    host->online = present->host->online;
     host->node[0].pool[0].total = fake_pool_pages();
     host->node[0].pool[0].free = fake_pool_free();
     return 0;
@@ -36,7 +37,8 @@ static void add_pages_in_use(const struct store_claim *claim, void *arg)
     uint64_t *pages = arg;
     auto_free char *domain_name = must_format("default_%s", strchr(claim->owner, '/') + 1);
     const struct observed_domain *domain = fake_domain(domain_name);
-    for (size_t i = 0; domain && domain->state != DOMAIN_OFF && i < claim->page_count; i++)
+    bool runs = strcmp(claim->uid, claim->owner) == 0 && domain; /* else: for its next start */
+    for (size_t i = 0; runs && domain->state != DOMAIN_OFF && i < claim->page_count; i++)
         if (claim->pages[i].page_bytes == 2u << 20)
             *pages += claim->pages[i].pages;
 }

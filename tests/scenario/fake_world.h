@@ -15,7 +15,7 @@ struct world {
     unsigned kill_at; /* kill the daemon at this turn; 0: never */
     unsigned kills;
     bool emulation_allowed;
-    bool grows; /* host.hugepages.allocate; the pool is read again before planning */
+    bool grows; /* host.hugepages.allocate; pool and online CPUs are read again while it runs */
 };
 
 /* world->grows is as it was. A recorded host, with everything a real-time VM asks for switched on. Starts the daemon.

@@ -365,6 +365,95 @@ static void a_refusal_says_what_would_fit(void)
     world_close(&world);
 }
 
+static int64_t count_events(const char *name, const char *reason)
+{
+    auto_json *events = store_list(world.store, "Event", "default", NULL);
+    int64_t count = 0;
+    size_t i;
+    json_t *event;
+    json_array_foreach(events, i, event)
+    {
+        if (strcmp(json_text_at(event, "involvedObject.name", ""), name) == 0 &&
+            strcmp(json_text_at(event, "reason", ""), reason) == 0)
+            count += json_int_at(event, "count", 0);
+    }
+    return count;
+}
+
+static const json_t *condition_of(const char *name, const char *type)
+{
+    static json_t *vmi;
+    json_decref(vmi);
+    vmi = world_get(&world, "VirtualMachineInstance", name);
+    return condition_get(vmi, type);
+}
+
+static const char *alarm_of_node(void)
+{
+    static char text[512];
+    auto_json *node = runtime_node(world.runtime);
+    const json_t *condition = condition_get(node, "HugePagesUnaccounted");
+    snprintf(text, sizeof text, "%s: %s", json_text_at(condition, "status", ""),
+             json_text_at(condition, "message", ""));
+    return text;
+}
+
+static void what_the_host_takes_away_is_said(void)
+{
+    world.grows = true;
+    world_open(&world, "one-node-8cpu");
+    apply("rt", "realtime=1 cores=2");
+    auto_json *placement = runtime_placement(world.runtime, "default", "rt");
+    unsigned cpu = (unsigned)json_int_at(placement, "spec.vcpus.1", 0);
+    CHECK(world_advance(&world, LIMIT_RESYNC_S + 1));
+    CHECK(!condition_of("rt", "PlacementHolds"));
+    cpuset_remove(&world.host->online, cpu);
+    fake_pool_set(20);
+    CHECK(world_advance(&world, LIMIT_RESYNC_S + 1));
+    const json_t *untrue = condition_of("rt", "PlacementHolds");
+    auto_free char *wanted = must_format("CPU %u of vCPU 1 is offline; node 0 has 20 huge pages of 2Mi; 32 are "
+                                         "promised, 32 of them to this VM",
+                                         cpu);
+    CHECK_TEXT(json_text_at(untrue, "status", ""), "False");
+    CHECK_TEXT(json_text_at(untrue, "reason", ""), "CPUOffline");
+    CHECK_TEXT(json_text_at(untrue, "message", ""), wanted);
+    CHECK_INT(fake_starts("default_rt"), 1); /* it runs on */
+    CHECK_TEXT(alarm_of_node(), "True: node 0: 32 huge pages of 2Mi are promised, but the pool has only 20");
+    CHECK(world_advance(&world, 5 * LIMIT_RESYNC_S));
+    world_restart(&world);
+    CHECK(world_settle(&world));
+    CHECK(condition_of("rt", "PlacementHolds")); /* known still */
+    CHECK(world_advance(&world, LIMIT_RESYNC_S + 1));
+    CHECK_INT(count_events("rt", "PlacementBroken"), 1);
+    cpuset_add(&world.host->online, cpu);
+    fake_pool_set(128);
+    CHECK(world_advance(&world, LIMIT_RESYNC_S + 1));
+    CHECK(!condition_of("rt", "PlacementHolds"));
+    CHECK_INT(count_events("rt", "PlacementHolds"), 1);
+    CHECK_TEXT(alarm_of_node(), "False: huge pages in use and promised add up");
+    world_close(&world);
+    world.grows = false;
+}
+
+static void pages_nobody_knows_raise_an_alarm(void)
+{
+    world.grows = true;
+    world_open(&world, "one-node-8cpu");
+    apply("rt", "realtime=1 cores=2");
+    fake_pool_use(3);
+    CHECK(world_advance(&world, LIMIT_RESYNC_S + 1));
+    CHECK_TEXT(alarm_of_node(),
+               "True: node 0: 3 huge pages of 2Mi are used by no VM of ours: leaked, or another program "
+               "has them");
+    CHECK_INT(count_events(world.runtime->node_name, "HugePagesUnaccounted"), 1);
+    fake_pool_use(0);
+    CHECK(world_advance(&world, LIMIT_RESYNC_S + 1));
+    CHECK_TEXT(alarm_of_node(), "False: huge pages in use and promised add up");
+    CHECK_INT(count_events(world.runtime->node_name, "HugePagesAccounted"), 1);
+    world_close(&world);
+    world.grows = false;
+}
+
 static void keeps_a_bounded_number_of_events(void)
 {
     world_open(&world, "one-node-8cpu");
@@ -662,6 +751,8 @@ int main(void)
     RUN(describes_the_node);
     RUN(plans_without_claiming);
     RUN(a_refusal_says_what_would_fit);
+    RUN(what_the_host_takes_away_is_said);
+    RUN(pages_nobody_knows_raise_an_alarm);
     RUN(a_full_disk_only_delays);
     RUN(keeps_a_bounded_number_of_events);
     RUN(a_volume_comes_and_goes);

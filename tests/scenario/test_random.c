@@ -286,6 +286,17 @@ static void add_entry(const struct store_host_change *change, void *arg)
     *pages += strtoull(change->new_value, NULL, 10);
 }
 
+/* What is reserved is for a VM that was changed and runs. */
+static void check_reservation(const struct store_claim *claim, void *arg)
+{
+    (void)arg;
+    auto_json *vm = world_get(&world, "VirtualMachine", strchr(claim->owner, '/') + 1);
+    if (strcmp(claim->uid, claim->owner) == 0 || condition_is(vm, "RestartRequired", "True"))
+        return;
+    printf("# %s is promised to nobody\n", claim->uid);
+    test_failures++;
+}
+
 /* Every page that was added is somebody's who runs, and no other is in the pool. */
 static void check_pool(void)
 {
@@ -312,6 +323,7 @@ static void live(uint64_t seed)
     for (unsigned i = 0; i < NAMES; i++)
         check_end(i);
     check_pool();
+    store_claim_each(world.store, check_reservation, NULL);
     CHECK(world_advance(&world, 600)); /* and there it rests */
     uint64_t version = store_version(world.store);
     CHECK(world_advance(&world, 600));

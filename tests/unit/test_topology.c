@@ -215,6 +215,31 @@ static void an_unlimited_cgroup_takes_nothing(void)
     CHECK_TEXT(text_of(&host.online), "0-3"); /* the controller is another one */
 }
 
+static void a_second_look_finds_what_changed(void)
+{
+    struct error err;
+    begin();
+    tree_put(&tree, "/sys/devices/system/cpu/online", "0-2\n");
+    for (unsigned cpu = 0; cpu < 3; cpu++)
+        put_cpu(cpu, "0", "0", NULL);
+    tree_put(&tree, "/proc/sys/kernel/sched_rt_runtime_us", "-1\n");
+    tree_put(&tree, "/proc/version", "Linux version 6.1.0-rt (x) #1 SMP PREEMPT_RT Mon\n");
+    CHECK_INT(host_probe(tree.root, &host, &err), 0);
+    host.fifo_works = HOST_YES;
+    snprintf(host.fifo_because, sizeof host.fifo_because, "tried");
+    tree_put(&tree, "/sys/devices/system/cpu/online", "0-1\n");
+    tree_put(&tree, "/proc/sys/kernel/sched_rt_runtime_us", "950000\n");
+    CHECK_INT(host_look_again(tree.root, &host, &err), 0);
+    CHECK_TEXT(text_of(&host.online), "0-1");
+    CHECK_INT(host.rt_runtime_us, 950000);
+    CHECK(host.fifo_works == HOST_YES && host.rt_kernel == HOST_YES);
+    CHECK_TEXT(host.fifo_because, "tried");
+    CHECK_TEXT(host.kernel_release, "6.1.0-rt");
+    tree_remove(&tree);
+    CHECK_INT(host_look_again(tree.root, &host, &err), -1); /* it says why, and nothing is lost */
+    CHECK_TEXT(text_of(&host.online), "0-1");
+}
+
 int main(void)
 {
     RUN(an_offline_cpu_has_no_place);
@@ -229,5 +254,6 @@ int main(void)
     RUN(housekeeping_is_never_empty);
     RUN(the_recorders_cgroup_limits);
     RUN(an_unlimited_cgroup_takes_nothing);
+    RUN(a_second_look_finds_what_changed);
     return test_end();
 }

@@ -497,11 +497,53 @@ static void the_journal_is_shown_beside_the_machine(void)
                                            .new_value = "4 more",
                                            .owner = "ns/a",
                                            .boot_id = "boot-1"};
+    put("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "4\n");
     CHECK(store_journal_add(store, &pool, &id, &err) == 0);
     tune_each(&MACHINE, store, count_state, knob);
     CHECK_INT(seen[TUNE_APPLIED], 21); /* both times */
     struct tune_result result;
     CHECK(tune_undo_one(&MACHINE, store, id, &result, &err) < 0 && err.kind == ERROR_CONFLICT);
+    store_close(store);
+    finish();
+}
+
+static bool nobody_lives(const char *owner, void *arg)
+{
+    (void)owner;
+    (void)arg;
+    return false;
+}
+
+static void see_pool(const struct tune_entry *entry, void *arg)
+{
+    (void)arg;
+    seen[entry->state]++;
+    CHECK_TEXT(entry->knob, "hugepages");
+    CHECK_TEXT(entry->found, "144");
+}
+
+/* Pages added to a pool are in the same journal, and are taken out by who put them there. */
+static void pools_are_shown_and_left_alone(void)
+{
+    begin();
+    struct store *store = open_store();
+    struct error err;
+    struct tune_result result;
+    struct store_host_change change = {.path = "pages:/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+                                       .old_value = "128",
+                                       .new_value = "16 more",
+                                       .owner = "ns/a",
+                                       .boot_id = "boot-0"};
+    put("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "144\n");
+    CHECK_INT(store_journal_add(store, &change, NULL, &err), 0);
+    change.new_value = "up to 16 more";
+    CHECK_INT(store_journal_add(store, &change, NULL, &err), 0);
+    CHECK_INT(tune_undo(&MACHINE, store, "ns/a", &result, &err), 0);
+    CHECK_INT(tune_recover(&MACHINE, store, nobody_lives, NULL, &result, &err), 0);
+    memset(seen, 0, sizeof seen);
+    tune_each(&MACHINE, store, see_pool, NULL);
+    CHECK_INT(seen[TUNE_APPLIED], 1);
+    CHECK_INT(seen[TUNE_PENDING], 1);
     store_close(store);
     finish();
 }
@@ -665,6 +707,7 @@ int main(void)
     RUN(a_partition_the_kernel_finds_invalid_is_put_back);
     RUN(where_no_partition_can_be_it_is_said);
     RUN(the_journal_is_shown_beside_the_machine);
+    RUN(pools_are_shown_and_left_alone);
     RUN(a_reboot_forgets);
     RUN(a_crash_at_any_step_leaves_no_trace);
     return test_end();

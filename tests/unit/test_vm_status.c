@@ -54,6 +54,11 @@ static void stands_alone(void)
     r.needs_restart = true;
     vm_status_update(vm, &r);
     CHECK(condition_is(vm, "Failure", "True") && condition_is(vm, "RestartRequired", "True"));
+    r.next_refusal = "no room";
+    vm_status_update(vm, &r);
+    CHECK_TEXT(json_text_at(condition_get(vm, "RestartRequired"), "message", ""),
+               "a non-live-updatable field was changed in the template spec; as it is now the VM would not be placed: "
+               "no room");
     r = (struct vm_report){.now_s = 11, .start_expected = true, .backs_off = true};
     vm_status_update(vm, &r);
     CHECK_TEXT(json_text_at(vm, "status.printableStatus", ""), "CrashLoopBackOff");

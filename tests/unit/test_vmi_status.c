@@ -166,6 +166,30 @@ static void tells_drift_in_words(void)
     CHECK(!condition_get(vmi, "RealtimeProven"));
 }
 
+static void says_what_is_untrue_of_its_placement(void)
+{
+    auto_json *vmi = json_pack("{s:{}}", "metadata");
+    struct vmi_report r = {.now_s = 5, .phase = VMI_RUNNING, .is_observed = true, .domain = DOMAIN_RUNNING};
+    r.is_audited = true;
+    r.untrue = "CPU 3 of vCPU 0 is offline";
+    r.untrue_reason = "CPUOffline";
+    vmi_status_update(vmi, &r);
+    CHECK(condition_is(vmi, "PlacementHolds", "False"));
+    CHECK_TEXT(json_text_at(condition_get(vmi, "PlacementHolds"), "message", ""), "CPU 3 of vCPU 0 is offline");
+    r.is_audited = false; /* a new daemon has not looked yet */
+    r.untrue = NULL;
+    vmi_status_update(vmi, &r);
+    CHECK(condition_is(vmi, "PlacementHolds", "False"));
+    r.is_audited = true;
+    vmi_status_update(vmi, &r);
+    CHECK(!condition_get(vmi, "PlacementHolds"));
+    r.untrue = "x";
+    vmi_status_update(vmi, &r);
+    r.phase = VMI_FAILED;
+    vmi_status_update(vmi, &r);
+    CHECK(!condition_get(vmi, "PlacementHolds"));
+}
+
 int main(void)
 {
     RUN(begins_with_what_the_spec_says);
@@ -174,5 +198,6 @@ int main(void)
     RUN(tells_ready_and_paused);
     RUN(tells_why_it_waits_and_what_fails);
     RUN(tells_drift_in_words);
+    RUN(says_what_is_untrue_of_its_placement);
     return test_end();
 }
