@@ -157,8 +157,10 @@ char *column_placement_cpus(const json_t *placement)
     struct cpuset cpus = {0};
     const char *vcpu;
     json_t *cpu;
-    json_object_foreach(json_at(placement, "spec.vcpus"), vcpu, cpu) add_cpu(&cpus, cpu);
-    add_list(&cpus, json_at(placement, "spec.shared")); /* of vCPUs that have no CPU of their own */
+    json_t *own = json_at(placement, "spec.vcpus");
+    json_object_foreach(own, vcpu, cpu) add_cpu(&cpus, cpu);
+    if ((int64_t)json_object_size(own) < json_int_at(placement, "spec.vcpuCount", 0)) /* the others float */
+        add_list(&cpus, json_at(placement, "spec.shared"));
     return cpus_text(&cpus);
 }
 

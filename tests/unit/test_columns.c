@@ -25,6 +25,8 @@ static void placements_show_cpus(void)
     CHECK_TEXT(shown(column_placement_emulator, p), "6");
     p->shared = cpuset_range(0, 1);
     CHECK_TEXT(shown(column_placement_cpus, p), "0-1,4-5");
+    p->vcpu_count = 2; /* none floats: the CPUs floating ones would have are nobody's */
+    CHECK_TEXT(shown(column_placement_cpus, p), "4-5");
     free(p);
     auto_json *odd = json_pack("{s:{s:{s:i, s:s, s:i}}}", "spec", "vcpus", "0", -1, "1", "x", "2", CPUSET_MAX);
     auto_free char *cell = column_placement_cpus(odd);
