@@ -43,6 +43,7 @@ const char *const FILES_LIST[] = {
     /* memory nodes and huge pages */
     "/sys/devices/system/node/",
     "/sys/devices/system/node/online",
+    "/sys/devices/system/node/possible",
     "/sys/devices/system/node/node#/cpumap",
     "/sys/devices/system/node/node#/cpulist",
     "/sys/devices/system/node/node#/meminfo",

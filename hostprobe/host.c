@@ -67,31 +67,43 @@ static bool holds_tree(const char *folder)
            (stat(proc, &status) == 0 && S_ISDIR(status.st_mode));
 }
 
-char *host_tree_root(const char *folder)
+/* The one folder up to depth levels below that holds a tree, to be freed; NULL when there is none, or several. */
+static char *inner_tree(const char *root, unsigned depth)
 {
-    size_t length = strlen(folder);
-    while (length > 1 && folder[length - 1] == '/')
-        length--;
-    char *root = must_strndup(folder, length);
-    if (holds_tree(root))
-        return root;
     struct dirent **entries = NULL;
     int count = scandir(root, &entries, NULL, NULL);
     char *only = NULL;
     int candidates = 0;
     for (int i = 0; i < count; i++) {
         auto_free char *inner = must_format("%s/%s", root, entries[i]->d_name);
-        if (entries[i]->d_name[0] != '.' && holds_tree(inner) && candidates++ == 0)
-            only = take(inner);
+        auto_free char *found = NULL;
+        bool is_hidden = entries[i]->d_name[0] == '.';
+        if (!is_hidden && holds_tree(inner))
+            found = take(inner);
+        else if (!is_hidden && depth > 1)
+            found = inner_tree(inner, depth - 1);
+        if (found && candidates++ == 0)
+            only = take(found);
         free(entries[i]);
     }
     free(entries);
-    if (candidates != 1) {
-        free(only);
-        return root;
-    }
-    free(root);
+    if (candidates != 1)
+        free(take(only));
     return only;
+}
+
+char *host_tree_root(const char *folder)
+{
+    enum { DEPTH = 2 }; /* NAME/fsroot, as some archives have it */
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    char *root = must_strndup(folder, length);
+    char *inner = holds_tree(root) ? NULL : inner_tree(root, DEPTH);
+    if (!inner)
+        return root;
+    free(root);
+    return inner;
 }
 
 static int load_snapshot(const char *path, struct host *ret_host, struct error *err)

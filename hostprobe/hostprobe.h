@@ -100,12 +100,12 @@ void host_try(struct host *host);
  * nodes[{id,cpus,memoryBytes,distances,hugepages[{sizeBytes,total,free}]}], … */
 json_t *host_to_json(const struct host *host);
 int host_from_json(const json_t *snapshot, struct host *ret_host, struct error *err);
-/* --host: NULL is the live machine (probed and tried), a folder is a recorded tree (it, or its only subfolder, holds
- * sys/), a file is a snapshot. */
+/* --host: NULL is the live machine (probed and tried), a folder is a recorded tree (see
+ * host_tree_root), a file is a snapshot. */
 int host_load(const char *file_or_folder, struct host *ret_host, struct error *err);
 
-/* Where the tree begins in a recorded folder: the folder itself or, as archives unpack, its only subfolder with a
- * sys/ or proc/. The caller frees. */
+/* Where the tree begins in a recorded folder: the folder itself or, as archives unpack, the only one with a sys/ or
+ * proc/ up to two levels below. The caller frees. */
 char *host_tree_root(const char *folder);
 
 /* Index into host.node of a node id, or -1. */

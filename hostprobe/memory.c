@@ -226,12 +226,15 @@ static void make_only_node(const struct files *files, struct host *host)
     cpuset_foreach(cpu, &host->online) host->cpu[cpu].node = 0;
 }
 
-/* A node's own file misses memory that was plugged in later on some virtual machines; old kernels count the kernel's
- * own pages in it only. With one node the larger total is the machine's. */
+/* A node's own file misses memory that was plugged in later on some virtual machines. Where there can be no other node,
+ * a machine that has far more has it there; some pages more or less are bookkeeping. */
 static void settle_only_node(const struct files *files, struct host_node *node)
 {
+    enum { BOOKKEEPING = 16 }; /* a sixteenth */
+    struct cpuset possible;
     uint64_t whole = meminfo_bytes(files, -1);
-    if (node->memory_bytes < whole)
+    bool is_only = files_set(files, &possible, NODE_FOLDER "possible") && cpuset_count(&possible) == 1;
+    if (is_only && node->memory_bytes + whole / BOOKKEEPING < whole)
         node->memory_bytes = whole;
 }
 

@@ -71,6 +71,9 @@ refused() { # NAME EXPECTED-WORDS ARGUMENTS...
     [ $? -eq 2 ] && grep -q "$words" "$scratch/out"
     result $? "$what"
 }
+mkdir -p "$scratch/deep/name/cpuid" && cp -r "$here/one-node-8cpu" "$scratch/deep/name/fsroot"
+"$rtvmd" host --host "$scratch/deep" >"$scratch/out" && "$rtvmd" host --host "$here/one-node-8cpu" | cmp -s - "$scratch/out"
+result $? "a tree two levels below is found"
 mkdir "$scratch/empty"
 echo '{"cpus": [{"id": 2000, "online": true}]}' >"$scratch/bad.json"
 echo '{"cpus": []}' >"$scratch/none.json"

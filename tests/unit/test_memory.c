@@ -44,6 +44,27 @@ static const char *text_of(const struct cpuset *set)
     return cpuset_format(set, &text);
 }
 
+static uint64_t memory_of_only_node(const char *own, const char *machine, const char *possible)
+{
+    begin();
+    put_node(0, "0-7", own, "10");
+    auto_free char *meminfo = must_format("MemTotal: %s kB\n", machine);
+    tree_put(&tree, "/proc/meminfo", meminfo);
+    if (possible)
+        tree_put(&tree, "/sys/devices/system/node/possible", possible);
+    probe();
+    return host.memory_bytes / 1024;
+}
+
+static void memory_plugged_in_later_counts_for_an_only_node(void)
+{
+    CHECK_INT(memory_of_only_node("18000000", "24000000", "0"), 24000000);
+    CHECK_INT(memory_of_only_node("32489480", "32489496", "0"), 32489480); /* bookkeeping */
+    CHECK_INT(memory_of_only_node("16000", "15000", "0"), 16000);
+    CHECK_INT(memory_of_only_node("64000000", "128000000", "0-1"), 64000000); /* the rest is on a node that is off */
+    CHECK_INT(memory_of_only_node("64000000", "128000000", NULL), 64000000);
+}
+
 static void nodes_are_ordered_and_may_be_sparse(void)
 {
     begin();
@@ -191,6 +212,7 @@ static void hugetlbfs_mounts_by_page_size(void)
 
 int main(void)
 {
+    RUN(memory_plugged_in_later_counts_for_an_only_node);
     RUN(nodes_are_ordered_and_may_be_sparse);
     RUN(nodes_without_cpus_or_memory_stay);
     RUN(cpus_belong_to_the_memory_that_names_them);
