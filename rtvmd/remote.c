@@ -38,8 +38,8 @@ const struct remote_resource *remote_resource(const char *word, struct error *er
             return &RESOURCES[i];
         text_printf(&known, "%s%s", i ? ", " : "", RESOURCES[i].plural);
     }
-    fail(err, ERROR_BAD_REQUEST, "unknown resource \"%s\"; there are %s (and vm, vmi, no, ns, ev, cm, pvc)", lower + 1,
-         text_cstr(&known));
+    fail(err, ERROR_BAD_REQUEST, "unknown resource \"%.*s\"; there are %s (and vm, vmi, no, ns, ev, cm, pvc)",
+         (int)n - 2, lower + 1, text_cstr(&known));
     return NULL;
 }
 

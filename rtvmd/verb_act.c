@@ -1,4 +1,5 @@
-/* start, stop, restart, pause, unpause, softreboot: one subresource call each, said as virtctl says it. */
+/* start, stop, restart, pause, unpause, softreboot, reset, freeze, unfreeze: one subresource call each, said as virtctl
+ * says it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,9 @@ static const struct action ACTIONS[] = {
     {"pause", "virtualmachineinstances", "pause", "VMI", "pause", NULL},
     {"unpause", "virtualmachineinstances", "unpause", "VMI", "unpause", NULL},
     {"softreboot", "virtualmachineinstances", "softreboot", "VMI", "soft-reboot", NULL},
+    {"reset", "virtualmachineinstances", "reset", "VMI", "reset", NULL},
+    {"freeze", "virtualmachineinstances", "freeze", "VMI", "freeze", NULL},
+    {"unfreeze", "virtualmachineinstances", "unfreeze", "VMI", "unfreeze", NULL},
 };
 
 static int act(const struct action *action, const struct client *client, const char *namespace_, const char *name,
@@ -109,6 +113,21 @@ int verb_unpause(int argc, char **argv)
 }
 
 int verb_softreboot(int argc, char **argv)
+{
+    return act_verb(argc, argv);
+}
+
+int verb_reset(int argc, char **argv)
+{
+    return act_verb(argc, argv);
+}
+
+int verb_freeze(int argc, char **argv)
+{
+    return act_verb(argc, argv);
+}
+
+int verb_unfreeze(int argc, char **argv)
 {
     return act_verb(argc, argv);
 }
