@@ -6,9 +6,9 @@
 
 /* The order of KubeVirt's ValidateVirtualMachineInstanceSpec: it is the order of the causes. */
 static const struct rules *const SPEC[] = {
-    &RULES_NAMES,      &RULES_MEMORY,     &RULES_MACHINE, &RULES_CPU,   &RULES_NETWORKS,
-    &RULES_INTERFACES, &RULES_ATTACHMENT, &RULES_PROBES,  &RULES_DISKS, &RULES_FIRMWARE,
-    &RULES_VOLUMES,    &RULES_ACCESS,     &RULES_DEVICES,
+    &RULES_NAMES,    &RULES_MEMORY,     &RULES_MACHINE,    &RULES_CPU,     &RULES_AFFINITY,
+    &RULES_NETWORKS, &RULES_INTERFACES, &RULES_ATTACHMENT, &RULES_PROBES,  &RULES_DISKS,
+    &RULES_FIRMWARE, &RULES_VOLUMES,    &RULES_ACCESS,     &RULES_DEVICES,
 };
 
 static void run(const struct rules *rules, struct admission *a)

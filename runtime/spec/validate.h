@@ -34,6 +34,7 @@ extern const struct rules RULES_NAMES;
 extern const struct rules RULES_MEMORY;
 extern const struct rules RULES_MACHINE;
 extern const struct rules RULES_CPU;
+extern const struct rules RULES_AFFINITY;
 extern const struct rules RULES_NETWORKS;
 extern const struct rules RULES_INTERFACES;
 extern const struct rules RULES_ATTACHMENT;
