@@ -129,7 +129,7 @@ static int secret_prepare(json_t *secret, struct error *err)
     json_object_foreach(json_object_get(secret, "stringData"), key, value)
     {
         if (!json_is_string(value))
-            return fail(err, ERROR_BAD_REQUEST, "stringData.%s: must be a string", key);
+            return fail(err, ERROR_BAD_REQUEST, "stringData.%s: must be a string; put it in quotes", key);
         auto_text encoded = {0};
         base64_write(json_string_value(value), json_string_length(value), &encoded);
         if (!json_is_object(json_object_get(secret, "data")))
@@ -150,7 +150,7 @@ static int config_map_prepare(json_t *map, struct error *err)
         if (json_is_null(data))
             json_object_del(map, KEYS[i]);
         else if (data && !has_shape(data, TEXT_MAP))
-            return fail(err, ERROR_BAD_REQUEST, "%s: must be a map of strings", KEYS[i]);
+            return fail(err, ERROR_BAD_REQUEST, "%s: must be a map of strings; put values in quotes", KEYS[i]);
     }
     return 0;
 }

@@ -1,4 +1,5 @@
 /* rtvmd: the program. A table of verbs and a dispatch; each verb is a file of its own beside this one. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,6 +84,15 @@ const struct verb VERBS[] = {
 };
 const size_t VERB_COUNT = ARRAY_SIZE(VERBS);
 
+/* A full disk or a closed file behind the output is a failure of whatever was asked. */
+static int flushed(const char *verb, int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "rtvmd %s: write: %s\n", verb, strerror(errno));
+    return code ? code : 1;
+}
+
 static void print_usage(FILE *out)
 {
     fputs("rtvmd: KubeVirt-compatible real-time virtual machines on one Linux host\n\nusage: rtvmd VERB [ARGUMENTS]\n",
@@ -107,7 +117,7 @@ int main(int argc, char **argv)
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     for (size_t i = 0; i < VERB_COUNT; i++)
         if (strcmp(VERBS[i].name, name) == 0)
-            return VERBS[i].run(argc - 1, argv + 1);
+            return flushed(name, VERBS[i].run(argc - 1, argv + 1));
     if (strcmp(name, "image-unpack") == 0)
         return verb_image_unpack(argc - 1, argv + 1);
     if (strcmp(name, "confined") == 0)

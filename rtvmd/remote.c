@@ -196,6 +196,18 @@ int remote_finish(const char *verb, const struct client_reply *reply, int result
     return result < 0 ? verb_fail(verb, err) : 0;
 }
 
+static int read_objects(const char *file, void *arg, struct error *err)
+{
+    auto_text text = {0};
+    if (verb_read_file(file, &text, err) < 0)
+        return -1;
+    auto_json *objects = manifest_parse(text_cstr(&text), text.length, err);
+    if (!objects)
+        return error_prefix(err, "%s", file);
+    json_array_extend(arg, objects);
+    return 0;
+}
+
 json_t *remote_read_files(const char *const *files, struct error *err)
 {
     if (!files[0]) {
@@ -203,17 +215,9 @@ json_t *remote_read_files(const char *const *files, struct error *err)
         return NULL;
     }
     auto_json *all = json_array();
-    for (; *files; files++) {
-        auto_text text = {0};
-        if (verb_read_file(*files, &text, err) < 0)
+    for (; *files; files++)
+        if (verb_each_file(*files, read_objects, all, err) < 0)
             return NULL;
-        auto_json *objects = manifest_parse(text_cstr(&text), text.length, err);
-        if (!objects) {
-            error_prefix(err, "%s", *files);
-            return NULL;
-        }
-        json_array_extend(all, objects);
-    }
     if (json_array_size(all) == 0) {
         fail(err, ERROR_BAD_REQUEST, "no objects in the given files");
         return NULL;

@@ -1,8 +1,11 @@
 #include "rtvmd/verb.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rtvmd/base/file.h"
@@ -159,8 +162,46 @@ int verb_options(const char *verb, int argc, char **argv, const struct verb_opti
     return 0;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static int is_manifest(const struct dirent *entry)
+{
+    const char *name = entry->d_name;
+    return name[0] != '.' &&
+           (text_ends_with(name, ".yaml") || text_ends_with(name, ".yml") || text_ends_with(name, ".json"));
+}
+
+int verb_each_file(const char *path, int (*callback)(const char *file, void *arg, struct error *err), void *arg,
+                   struct error *err)
+{
+    if (!is_folder(path))
+        return callback(path, arg, err);
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, is_manifest, alphasort);
+    if (count < 0)
+        return fail_errno(err, "%s", path);
+    int r = count ? 0 : fail(err, ERROR_BAD_REQUEST, "%s: no *.yaml, *.yml or *.json in this folder", path);
+    for (int i = 0; i < count; i++) {
+        bool ends = text_ends_with(path, "/");
+        auto_free char *file = must_format("%s%s%s", path, ends ? "" : "/", entries[i]->d_name);
+        if (r == 0)
+            r = callback(file, arg, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return r;
+}
+
 int verb_read_file(const char *path, struct text *ret_text, struct error *err)
 {
+    if (strstr(path, "://"))
+        return fail(err, ERROR_BAD_REQUEST, "URLs are not fetched: fetch %s yourself and pipe it into -f -", path);
+    if (is_folder(path))
+        return fail(err, ERROR_BAD_REQUEST, "%s is a folder: name a file in it", path);
     if (strcmp(path, "-") != 0)
         return file_read(NULL, path, LIMIT_MANIFEST_BYTES, ret_text, err);
     char chunk[4096];

@@ -36,5 +36,9 @@ struct verb_option {
 int verb_options(const char *verb, int argc, char **argv, const struct verb_option *options, size_t option_count,
                  int *ret_positional, bool *ret_done, struct error *err);
 
-/* Reads a manifest argument: a path, or "-" for standard input. */
+/* Reads a manifest argument: a path, or "-" for standard input. URLs and folders are refused. */
 int verb_read_file(const char *path, struct text *ret_text, struct error *err);
+/* The callback for each manifest an argument names: itself, or the *.yaml, *.yml and *.json of a folder in the order of
+ * their names, until it says -1. A folder without any is an error. */
+int verb_each_file(const char *path, int (*callback)(const char *file, void *arg, struct error *err), void *arg,
+                   struct error *err);

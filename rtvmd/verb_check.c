@@ -170,26 +170,32 @@ static void check_object(struct check *check, const char *file, json_t *object)
 }
 
 /* A file that is no manifest is one failure of its own; the other files are still looked at. */
-static void check_file(struct check *check, const char *file)
+static void file_failed(struct check *check, enum error_kind kind, const char *message)
 {
+    json_t *status = status_of(NULL);
+    set_failure(status, kind, message);
+    json_array_append_new(check->statuses, status);
+    text_printf(&check->shown, "%s\n", message);
+    check->bad = true;
+}
+
+static int check_file(const char *file, void *arg, struct error *err)
+{
+    struct check *check = arg;
     auto_text text = {0};
-    struct error err;
     auto_json *objects = NULL;
-    if (verb_read_file(file, &text, &err) == 0)
-        objects = manifest_parse(text_cstr(&text), text.length, &err);
+    if (verb_read_file(file, &text, err) == 0)
+        objects = manifest_parse(text_cstr(&text), text.length, err);
     if (objects && json_array_size(objects) == 0)
-        fail(&err, ERROR_BAD_REQUEST, "no object in it");
+        fail(err, ERROR_BAD_REQUEST, "no object in it");
     if (!objects || json_array_size(objects) == 0) {
-        auto_free char *message = must_format("%s: %s", file, err.text);
-        json_t *status = status_of(NULL);
-        set_failure(status, err.kind, message);
-        json_array_append_new(check->statuses, status);
-        text_printf(&check->shown, "%s\n", message);
-        check->bad = true;
-        return;
+        auto_free char *message = must_format("%s: %s", file, err->text);
+        file_failed(check, err->kind, message);
+        return 0;
     }
     for (size_t i = 0; i < json_array_size(objects); i++)
         check_object(check, file, json_array_get(objects, i));
+    return 0;
 }
 
 static void print_json(const struct check *check)
@@ -205,8 +211,10 @@ static void print_json(const struct check *check)
 static int run(struct check *check)
 {
     check->statuses = json_array();
+    struct error err;
     for (size_t i = 0; check->files[i]; i++)
-        check_file(check, check->files[i]);
+        if (verb_each_file(check->files[i], check_file, check, &err) < 0)
+            file_failed(check, err.kind, err.text);
     if (check->output)
         print_json(check);
     else
@@ -221,7 +229,7 @@ int verb_check(int argc, char **argv)
     struct check check = {0};
     const struct verb_option options[] = {
         {'f', "file", "FILE", .list = check.files, .list_max = FILES_MAX,
-         .help = "YAML or JSON; - reads standard input; may be given several times"},
+         .help = "YAML or JSON, or a folder of them; - reads standard input; may be given several times"},
         {'o', "output", "json", .text = &check.output,
          .help = "print a Status; a List of them when there are several objects"},
         {0, "strict", NULL, .flag = &check.strict, .help = "unknown fields are failures, as for kubectl apply"},

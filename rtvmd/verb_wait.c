@@ -100,7 +100,8 @@ static int wait_for(struct wait *wait, const struct remote_resource *resource, c
                                             json_text_at(reply.body, "metadata.resourceVersion", "0"));
         if (client_stream(&wait->client, watch, NULL, deadline, look, wait, err) < 0)
             return err->kind == ERROR_TIMEOUT
-                       ? fail(err, ERROR_TIMEOUT, "timed out waiting for %s of %s", wait->for_what, name)
+                       ? fail(err, ERROR_TIMEOUT, "timed out waiting for %s of %s%s", wait->for_what, name,
+                              object || wait->is_delete ? "" : ", which was not there")
                        : -1;
         if (wait->met)
             return 0;

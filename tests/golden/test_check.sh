@@ -34,6 +34,25 @@ said <"$here/one.yaml" -f -
 expected "$here/stdin.txt" "standard input"
 said
 expected "$here/usage.txt" "a file must be named"
+mkdir "$scratch/folder" "$scratch/none"
+cp "$here/one.yaml" "$scratch/folder/b.yml"
+cp "$here/empty.yaml" "$scratch/folder/a.yaml"
+cp "$here/anchor.yaml" "$scratch/folder/c.txt"
+said -f "$scratch/folder" -f "$scratch/none" -f https://example.org/vm.yaml
+sed -i "s|$scratch|SCRATCH|" "$scratch/out"
+expected "$here/folder.txt" "a folder is the manifests in it; a URL is refused"
+if [ -w /dev/full ]; then
+    {
+        "$rtvmd" check -f "$here/one.yaml" >/dev/full
+        echo "exit $?"
+        "$rtvmd" explain vmi.spec >/dev/full
+        echo "exit $?"
+    } >"$scratch/out" 2>&1
+    expected "$here/full.txt" "output that cannot be written is a failure"
+else
+    n=$((n + 1))
+    echo "ok $n - output that cannot be written is a failure # SKIP there is no /dev/full"
+fi
 explain() { # ARGUMENTS
     echo "\$ rtvmd explain $*"
     "$rtvmd" explain "$@" 2>&1
