@@ -42,10 +42,11 @@ helper_threads_are_quiet() {
         esac
     done
 }
+# drift_is_seen_and_repaired COMMAND…: what somebody does to the vCPU's thread, whose id comes last
 drift_is_seen_and_repaired() {
     pid=$(qemu_pid latency-probe)
     for thread in /proc/"$pid"/task/*; do
-        case $(cat "$thread/comm") in CPU*) taskset -pc 0-1 "${thread##*/}" ;; esac
+        case $(cat "$thread/comm") in CPU*) "$@" "${thread##*/}" ;; esac
     done
     if rtvmd verify latency-probe; then
         echo "drift was not seen"
@@ -53,6 +54,9 @@ drift_is_seen_and_repaired() {
     fi
     rtvmd verify latency-probe --repair
     rtvmd verify latency-probe
+}
+drift_is_an_event() {
+    api GET "/api/v1/namespaces/default/events" | jq -e '.items | any(.involvedObject.name == "latency-probe" and .reason == "Drift")'
 }
 is_deleted() {
     rtvmd delete vm "$1" && wait_for 30 leaves_nothing "$1"
@@ -130,6 +134,20 @@ runs_anew() {
 killed_qemu_comes_back() {
     before=$(qemu_pid second)
     kill -9 "$before" && wait_for 60 runs_anew second "$before"
+}
+# strategy_after_a_kill STRATEGY COMMAND…: what has become of a machine whose QEMU was killed
+strategy_after_a_kill() {
+    probe_manifest strategy 0 "$1" | rtvmd apply -f - || return 1
+    [ "$1" != Manual ] || rtvmd start strategy || return 1
+    shift
+    wait_for 30 phase_is strategy Running && before=$(qemu_pid strategy) && kill -9 "$before" && wait_for 30 "$@" &&
+        rtvmd delete vm strategy && wait_for 30 leaves_nothing strategy
+}
+comes_back() {
+    runs_anew strategy "$before"
+}
+stays_down() {
+    [ "$(qemu_pid strategy)" -eq 0 ] && phase_is strategy Failed
 }
 undefined_by_virsh_is_left_running() {
     before=$(qemu_pid second)
@@ -232,7 +250,9 @@ check "probe guest: every thread and all memory proven" is_proven
 check "probe guest: the daemon proved it by itself" proof_is_a_condition
 check "probe guest: nothing else on the vCPU's CPU" helper_threads_are_quiet
 check "probe guest: prints its histogram" guest_measures latency-probe
-check "probe guest: drift is seen and repaired" drift_is_seen_and_repaired
+check "probe guest: moved by taskset, seen and put back" drift_is_seen_and_repaired taskset -pc 0-1
+check "probe guest: made ordinary by chrt, seen and put back" drift_is_seen_and_repaired chrt -o -p 0
+check "probe guest: drift is an event" drift_is_an_event
 check "probe guest: deleted without a trace" is_deleted latency-probe
 
 guest=$(tests/setup/rt_guest.sh 2>"$folder/rt.log")
@@ -265,6 +285,9 @@ fi
 check "behind our back: undefined by virsh, it keeps running" undefined_by_virsh_is_left_running
 check "behind our back: a machine of somebody else is left alone" foreign_machine_is_left_alone
 check "behind our back: deleted without a trace" is_deleted second
+check "QEMU killed, RerunOnFailure: it comes back" strategy_after_a_kill RerunOnFailure comes_back
+check "QEMU killed, Manual: it stays down" strategy_after_a_kill Manual stays_down
+check "QEMU killed, Once: it stays down" strategy_after_a_kill Once stays_down
 
 # Twenty points of a machine's life: two lives, each cut in five starts and stops, …
 for after in 0 0.05 0.1 0.2 0.4 0.8 1.5; do

@@ -61,6 +61,32 @@ screen_talks() {
         sleep 2
     } | socat - "UNIX-CONNECT:$folder/api.sock" | grep -aq 'RFB 003'
 }
+# The same through the verb: a port that shows the screen to whoever connects first, and ends with that connection.
+vnc_has_a_port() {
+    "$RTVMD_BINARY" vnc user --proxy-only --socket "$folder/api.sock" >"$folder/vnc" &
+    vnc=$!
+    if ! wait_for 10 test -s "$folder/vnc"; then
+        kill "$vnc"
+        return 1
+    fi
+    timeout 2 socat -u "TCP:127.0.0.1:$(jq -r .port "$folder/vnc")" STDOUT </dev/null | head -c 7 | grep -aq 'RFB 003'
+    talks=$?
+    wait "$vnc"
+    return "$talks"
+}
+top_counts() {
+    rtvmd top && rtvmd top -A -o json | jq -e '.[] | select(.name == "user") |
+        (.vcpus | length == 1) and .vcpus[0].onCpu == 1 and .hugepageBytes == 67108864 and .cpuPercent > 0 and .drift == 0'
+}
+# What was applied comes back, and is what any server accepts.
+export_equals_what_was_applied() {
+    rtvmd export vm user >"$folder/exported.yaml" && rtvmd check -f "$folder/exported.yaml" &&
+        manifest | python3 -c 'import sys, yaml; print(yaml.safe_load(sys.stdin) == yaml.safe_load(open(sys.argv[1])))' "$folder/exported.yaml" |
+        grep True
+}
+resets() {
+    rtvmd reset user && phase_is user Running
+}
 # What belongs to QEMU's user: its disks and its console, no folder, so that it can put nothing in their place.
 owns_no_more_than_it_needs() {
     owned=$(find "$folder/state" "$folder/run" -user libvirt-qemu | sort)
@@ -77,6 +103,10 @@ check "QEMU as libvirt-qemu: it is that user" runs_as_user
 check "QEMU as libvirt-qemu: proven" is_proven
 check "QEMU as libvirt-qemu: the console talks" console_talks
 check "QEMU as libvirt-qemu: the screen talks" screen_talks
+check "vnc: a local port shows the screen" vnc_has_a_port
+check "top: CPU, memory and drift of the machine" top_counts
+check "export: equals what was applied" export_equals_what_was_applied
+check "reset: runs on" resets
 check "QEMU as libvirt-qemu: it owns no more than it needs" owns_no_more_than_it_needs
 check "QEMU as libvirt-qemu: deleted without a trace" leaves
 finish
