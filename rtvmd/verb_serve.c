@@ -46,6 +46,7 @@ struct daemon {
     struct runtime *runtime;
     struct api *api;
     struct tls *tls;
+    struct loop_watch *certificate_timer;
     struct loop_watch *signals[3];
     struct loop_watch *watchdog;
 
@@ -180,6 +181,16 @@ static int read_certificates(struct daemon *d, const struct config *config, stru
     return result;
 }
 
+/* Once a day: a certificate of ours that ends soon is made anew, files that somebody else renews are read again. */
+static void certificates_due(void *arg)
+{
+    struct daemon *d = arg;
+    struct error err;
+    if (read_certificates(d, d->config, &err) < 0)
+        log_warn("the certificates in use stay: %s", err.text);
+    loop_timer_arm(d->certificate_timer, LIMIT_CERTIFICATE_CHECK_S * UINT64_C(1000));
+}
+
 static int listen_tcp(struct daemon *d, struct error *err)
 {
     const struct config *config = d->config;
@@ -195,6 +206,10 @@ static int listen_tcp(struct daemon *d, struct error *err)
                     config->listen);
     if (!config->plain_http && read_certificates(d, config, err) < 0)
         return -1;
+    if (d->tls) {
+        d->certificate_timer = loop_timer(d->loop, certificates_due, d);
+        loop_timer_arm(d->certificate_timer, LIMIT_CERTIFICATE_CHECK_S * UINT64_C(1000));
+    }
     if (http_listen_tcp(api_http(d->api), config->listen, config->plain_http ? NULL : tls_wrap, d->tls, &port, err) < 0)
         return -1;
     log_info("listening url=%s://%.*s:%u", config->plain_http ? "http" : "https",
@@ -395,6 +410,7 @@ static void finish(struct daemon *d)
     for (size_t i = 0; i < ARRAY_SIZE(d->signals); i++)
         loop_watch_free(d->signals[i]);
     loop_watch_free(d->watchdog);
+    loop_watch_free(d->certificate_timer);
     api_free(d->api);
     tls_free(d->tls);
     runtime_free(d->runtime);

@@ -75,6 +75,7 @@
 #define LIMIT_TUNNEL_PINGS 2u /* unanswered ones before a client counts as gone */
 #define LIMIT_TUNNEL_END_S 10 /* to deliver what is on its way when one side is gone */
 #define LIMIT_DIAL_S 10
+#define LIMIT_CERTIFICATE_CHECK_S 86400u /* how old the certificates in use may be, as read from their files */
 #define LIMIT_GENERATED_NAME_TRIES 8u
 #define LIMIT_FIELD_MANAGERS 40u /* entries of metadata.managedFields; the oldest go */
 
