@@ -440,6 +440,47 @@ static void iothreads_are_shared_round_robin_after_which_come_the_dedicated(void
     CHECK(warned("supplementalPool"));
 }
 
+static void one_disk_more_is_rendered_alone(void)
+{
+    reset();
+    struct vm_disk only = {.name = "data", .bus = "scsi", .serial = "s1", .volume = -1, .dedicated_iothread = true};
+    struct disk_source file = {.path = ANY_FILE, .direct_io = true};
+    spec.disk = &only;
+    spec.disk_count = 1;
+    auto_text element = {0};
+    struct error why;
+    CHECK_INT(domain_render_disk(&spec, &file, "sdc", &element, &why), 0);
+    CHECK(text_starts_with(text_cstr(&element), "<disk type=\"file\" device=\"disk\">"));
+    CHECK(strstr(text_cstr(&element), "<target dev=\"sdc\" bus=\"scsi\"/>") != NULL);
+    CHECK(strstr(text_cstr(&element), "<serial>s1</serial>") != NULL);
+    CHECK(strstr(text_cstr(&element), "<alias name=\"ua-data\"/>") != NULL);
+    CHECK(!strstr(text_cstr(&element), "iothread") && !strstr(text_cstr(&element), "<address"));
+
+    char target[DOMAIN_TARGET_MAX];
+    char bus[DOMAIN_TARGET_MAX];
+    auto_free char *domain =
+        must_format("<domain><devices><disk><alias name='ua-dat'/></disk>%s</devices></domain>", text_cstr(&element));
+    CHECK(domain_disk_in_xml(domain, "data", target, bus));
+    CHECK_TEXT(target, "sdc");
+    CHECK_TEXT(bus, "scsi");
+    CHECK(!domain_disk_in_xml(domain, "dat", target, bus)); /* it has no target */
+    CHECK(!domain_disk_in_xml(domain, "none", target, bus));
+    CHECK(!domain_disk_in_xml("<domain", "data", target, bus));
+}
+
+static void a_controller_waits_for_disks_unless_hotplug_is_off(void)
+{
+    for (int off = 0; off <= 1; off++) {
+        reset();
+        spec.disable_hotplug = off;
+        CHECK(render());
+        bool scsi = false;
+        for (unsigned i = 0; nth("devices/controller", i); i++)
+            scsi = scsi || text_equal(xml_attribute_of(nth("devices/controller", i), "type"), "scsi");
+        CHECK_INT(scsi, !off);
+    }
+}
+
 static void device_names_go_on_after_z(void)
 {
     static const struct {
@@ -834,6 +875,8 @@ int main(void)
     RUN(disks_follow_the_rules_of_kubevirt);
     RUN(an_empty_tray_has_no_source);
     RUN(iothreads_are_shared_round_robin_after_which_come_the_dedicated);
+    RUN(one_disk_more_is_rendered_alone);
+    RUN(a_controller_waits_for_disks_unless_hotplug_is_off);
     RUN(device_names_go_on_after_z);
     RUN(aliases_are_unique);
     RUN(the_pod_network_is_user_mode);

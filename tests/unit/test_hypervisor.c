@@ -296,6 +296,25 @@ static void counts_for_our_domains(void)
     tear_down();
 }
 
+/* The test driver plugs nothing: what can be seen is how a volume is looked for, and how a refusal is worded. */
+static void looks_for_the_disk_of_a_volume(void)
+{
+    set_up();
+    struct error err;
+    char target[DOMAIN_TARGET_MAX];
+    CHECK_INT(hypervisor_start(hypervisor, OURS, false, &err), 0);
+    CHECK_INT(hypervisor_disk(hypervisor, "default_blue", "data", target, &err), 0);
+    CHECK_INT(hypervisor_detach(hypervisor, "default_blue", "data", &err), 0); /* not there: done */
+    CHECK_INT(hypervisor_attach(hypervisor, "default_blue", "data", "<disk/>", &err), -1);
+    CHECK(strstr(err.text, "attach volume data to domain default_blue") != NULL);
+    CHECK_INT(hypervisor_disk(hypervisor, "default_gone", "data", target, &err), -1);
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
+    CHECK_INT(hypervisor_attach(hypervisor, "test", "data", "<disk/>", &err), -1); /* somebody else's */
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
+    CHECK_INT(hypervisor_detach(hypervisor, "test", "data", &err), -1);
+    tear_down();
+}
+
 static void names_states_and_reasons(void)
 {
     enum domain_reason reason;
@@ -331,6 +350,7 @@ int main(void)
     RUN(names_a_daemon_that_is_not_there);
     RUN(serves_threads_while_the_loop_runs);
     RUN(counts_for_our_domains);
+    RUN(looks_for_the_disk_of_a_volume);
     RUN(names_states_and_reasons);
     RUN(gives_kinds_and_remedies);
     return test_end();
