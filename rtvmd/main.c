@@ -5,6 +5,7 @@
 
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
+#include "runtime/latency/measure.h"
 
 /* To add a verb: one row here, one function in verbs.h, one file verb_NAME.c. */
 const struct verb VERBS[] = {
@@ -122,6 +123,8 @@ int main(int argc, char **argv)
         return verb_image_unpack(argc - 1, argv + 1);
     if (strcmp(name, "confined") == 0)
         return verb_confined(argc - 1, argv + 1);
+    if (strcmp(name, MEASURE_VERB) == 0)
+        return measure_child(argc - 1, argv + 1);
     fprintf(stderr, "rtvmd: unknown verb \"%s\"; rtvmd --help lists them\n", argv[1]);
     return 2;
 }

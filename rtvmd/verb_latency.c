@@ -13,11 +13,9 @@
 #include "rtvmd/verb_latency.h"
 #include "rtvmd/verbs.h"
 #include "rtvmd/version.h"
-#include "runtime/latency/disturbance.h"
-#include "runtime/latency/host_test.h"
-#include "runtime/latency/load.h"
+#include "runtime/latency/duration.h"
+#include "runtime/latency/measure.h"
 #include "runtime/latency/run_files.h"
-#include "runtime/tune/doctor.h"
 
 enum { BAR_WIDTH = 30 };
 
@@ -27,45 +25,14 @@ char *latency_folder(const char *state_dir)
     return must_format("%s/latency", own);
 }
 
-int latency_duration(const char *text, uint64_t *ret_ms, struct error *err)
+bool latency_progress(unsigned percent, const char *what, void *arg)
 {
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}};
-    for (size_t i = 0; i < ARRAY_SIZE(UNITS); i++) {
-        uint64_t value;
-        auto_free char *digits = must_strdup(text);
-        if (!text_ends_with(text, UNITS[i].unit))
-            continue;
-        digits[strlen(text) - strlen(UNITS[i].unit)] = '\0';
-        if (!text_to_u64(digits, &value) || value == 0 || value > LIMIT_LATENCY_S * UINT64_C(1000) / UNITS[i].ms)
-            break;
-        *ret_ms = value * UNITS[i].ms;
-        return 0;
-    }
-    return fail(err, ERROR_BAD_REQUEST, "--duration %.40s: want a time such as 500ms, 10s, 5m or 12h, at most %u days",
-                text, LIMIT_LATENCY_S / 86400u);
-}
-
-json_t *latency_knobs(const struct host *host)
-{
-    struct doctor_report report;
-    json_t *knobs = json_object();
-    doctor_examine("", host, 0, &report);
-    for (size_t i = 0; i < report.count; i++)
-        json_object_set_new(knobs, report.finding[i].id, json_string(report.finding[i].found));
-    doctor_report_finish(&report);
-    return knobs;
-}
-
-bool latency_progress(unsigned percent, void *sentence)
-{
+    (void)arg;
     if (!isatty(STDERR_FILENO))
         return true;
     int full = (int)percent * BAR_WIDTH / 100;
-    fprintf(stderr, "\r\033[K%s [%.*s%*s] %u %%%s", (const char *)sentence, full, "##############################",
-            BAR_WIDTH - full, "", percent, percent >= 100 ? "\n" : "");
+    fprintf(stderr, "\r\033[K%-5s [%.*s%*s] %u %%%s", what, full, "##############################", BAR_WIDTH - full,
+            "", percent, percent >= 100 ? "\n" : "");
     return true;
 }
 
@@ -99,6 +66,7 @@ struct host_arguments {
     bool done;
     uint64_t duration_ms;
     struct cpuset measured;
+    bool wanted[MEASUREMENT_KINDS];
 };
 
 static int read_host_arguments(int argc, char **argv, struct host_arguments *a, struct error *err)
@@ -120,13 +88,13 @@ static int read_host_arguments(int argc, char **argv, struct host_arguments *a, 
         return 0;
     if (positional > 0)
         return fail(err, ERROR_BAD_REQUEST, "unexpected argument \"%s\"", argv[0]);
-    if (strcmp(a->kind, "timer") != 0 && strcmp(a->kind, "gaps") != 0 && strcmp(a->kind, "both") != 0)
-        return fail(err, ERROR_BAD_REQUEST, "--kind %s: want timer, gaps or both", a->kind);
+    if (measure_kind_parse(a->kind, a->wanted, err) < 0)
+        return error_prefix(err, "--kind");
     if (a->output[0] && strcmp(a->output, "json") != 0)
         return fail(err, ERROR_BAD_REQUEST, "-o %s: want json", a->output);
     if (a->cpus && cpuset_parse(a->cpus, &a->measured, err) < 0)
         return error_prefix(err, "--cpus");
-    return latency_duration(a->duration, &a->duration_ms, err);
+    return latency_duration_parse(a->duration, &a->duration_ms, err) < 0 ? error_prefix(err, "--duration") : 0;
 }
 
 /* Measuring threads never sleep, and a vCPU of the same priority would wait for them. No daemon, no VMs. */
@@ -150,33 +118,6 @@ static int refuse_cpus_of_vms(const char *socket, const struct cpuset *cpus, str
         if (!cpuset_is_empty(&both))
             return fail(err, ERROR_CONFLICT, "cpus: %s belong to the running VM %s; measure others, or stop it",
                         cpuset_format(&both, text), vm.name);
-    }
-    return 0;
-}
-
-/* Both kinds: one after the other, half of the time each. */
-static int measure(const struct host_arguments *a, struct measurements *into, bool *ret_fifo, struct error *err)
-{
-    bool both = strcmp(a->kind, "both") == 0;
-    char timer[] = "timer";
-    char gaps[] = "gaps ";
-    *ret_fifo = true;
-    for (unsigned kind = 0; kind < MEASUREMENT_KINDS; kind++) {
-        bool fifo;
-        struct host_test test = {
-            .kind = (enum measurement_kind)kind,
-            .cpus = a->measured,
-            .duration_ms = both ? (a->duration_ms + 1) / 2 : a->duration_ms,
-            .interval_ns = HOST_TEST_INTERVAL_NS,
-            .threshold_ns = HOST_TEST_THRESHOLD_NS,
-            .progress = latency_progress,
-            .arg = kind == MEASUREMENT_TIMER ? timer : gaps,
-        };
-        if (!both && strcmp(a->kind, MEASUREMENT_KIND[kind]) != 0)
-            continue;
-        if (host_test_run(&test, into, &fifo, err) < 0)
-            return -1;
-        *ret_fifo = *ret_fifo && fifo;
     }
     return 0;
 }
@@ -211,35 +152,31 @@ static int run_on_host(struct host_arguments *a, struct error *err)
     struct cpuset nobody = {{0}};
     if (host_load(NULL, &host, err) < 0 || choose_cpus(&host, a, &others, err) < 0)
         return -1;
-    auto_json *knobs = latency_knobs(&host);
-    auto_free struct load *load = must_calloc(1, sizeof *load);
-    struct measurements measurements = {0};
-    bool fifo = false;
-    struct disturbance *disturbance = disturbance_start(&a->measured);
-    int r = a->load ? load_start(&others, a->duration_ms + 1000, load, err) : 0;
-    if (r == 0)
-        r = measure(a, &measurements, &fifo, err);
-    load_stop(load);
-    auto_json *disturbed = disturbance_end(disturbance);
+    auto_json *knobs = run_knobs(&host);
+    struct measure_request request = {
+        .cpus = a->measured,
+        .load_cpus = a->load ? others : nobody,
+        .duration_ms = a->duration_ms,
+    };
+    memcpy(request.wanted, a->wanted, sizeof request.wanted);
+    auto_measure_result result = {0};
+    if (measure_here(&request, latency_progress, NULL, &result, err) < 0)
+        return -1;
     struct run_facts facts = {
         .target = "host",
-        .kind = a->kind,
-        .scheduling = fifo ? "SCHED_FIFO" : "SCHED_OTHER: real-time scheduling was not granted",
+        .kind = measure_kind_text(request.wanted),
+        .scheduling = run_scheduling(result.fifo),
         .version = RTVMD_VERSION,
         .duration_ms = a->duration_ms,
         .load = a->load,
-        .cpus = a->measured,
-        .load_cpus = a->load ? others : nobody,
+        .cpus = request.cpus,
+        .load_cpus = request.load_cpus,
         .host = &host,
         .knobs = knobs,
-        .disturbance = disturbed,
+        .disturbance = result.disturbance,
     };
-    if (r == 0) {
-        auto_json *run = run_new(&facts, &measurements);
-        r = latency_keep(a->state_dir, a->name, a->output[0] != '\0', run, err);
-    }
-    measurements_finish(&measurements);
-    return r;
+    auto_json *run = run_new(&facts, &result.measurements);
+    return latency_keep(a->state_dir, a->name, a->output[0] != '\0', run, err);
 }
 
 int latency_host(int argc, char **argv)

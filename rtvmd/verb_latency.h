@@ -12,12 +12,8 @@ int latency_export(int argc, char **argv);
 
 /* STATE/latency; state_dir NULL: this user's. The caller frees. */
 char *latency_folder(const char *state_dir);
-/* "10s", "500ms", "5m", "1h", "30": seconds. */
-int latency_duration(const char *text, uint64_t *ret_ms, struct error *err);
-/* What the doctor finds on the live machine, {id: found}: the configuration a run was made under. */
-json_t *latency_knobs(const struct host *host);
 /* A bar on stderr when that is a terminal; 100 ends the line. Always true. */
-bool latency_progress(unsigned percent, void *sentence);
+bool latency_progress(unsigned percent, const char *what, void *arg);
 /* Stores the run and prints it. json: the document; else for people. */
 int latency_keep(const char *state_dir, const char *name, bool json, json_t *run, struct error *err);
 /* For people: circumstances, verdict, a line per CPU and kind, what disturbed. */

@@ -49,6 +49,7 @@
 #define LIMIT_LATENCY_BLOCKS 2000u          /* pieces of time kept of one CPU */
 #define LIMIT_DISTURBANCES 100u             /* interrupts and threads kept of one run */
 #define LIMIT_LATENCY_S 604800u             /* a week */
+#define LIMIT_LATENCY_GRACE_MS 15000u  /* beyond the duration, for starting and gathering */
 
 /* HTTP (api/): what one client may hold. */
 #define LIMIT_HTTP_HEADER_BYTES (64u << 10)
@@ -81,6 +82,7 @@
 
 /* The probe guest's serial port. */
 #define LIMIT_PROBE_LINE_BYTES 1000u
+#define LIMIT_PROBE_REPORT_BYTES (8u << 20) /* of one report: 512 vCPUs with every bucket */
 
 /* Libvirt: a daemon that does not answer for interval × (count + 1) seconds is lost; a guest agent is slow after that.
  */

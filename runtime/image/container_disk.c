@@ -12,13 +12,14 @@
 #include "runtime/image/pull.h"
 #include "runtime/latency/probe_image.h"
 
-static int write_probe(const char *path, struct error *err)
+static int write_probe(const char *path, const char *name, struct error *err)
 {
+    struct probe_parameters asked;
     unlink(path);
     auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail_errno(err, "create %s", path);
-    if (probe_image_write(fd, NULL, err) == 0)
+    if (probe_image_write(fd, probe_image_parameters(name, &asked) ? &asked : NULL, err) == 0)
         return 0;
     unlink(path);
     return -1;
@@ -111,7 +112,7 @@ int container_disk_prepare(const struct image_config *config, const struct vm_sp
                              .progress_arg = arg};
     *ret_qcow2 = false;
     if (image_name_is_probe(job.name))
-        return write_probe(base_path, err);
+        return write_probe(base_path, job.name, err);
     if (image_name_check(job.name, err) < 0 || bring(&job, spec, source, base_path, err) < 0)
         return -1;
     auto_json *row = catalog_link(config->state_dir, job.name, job.path, base_path, err);

@@ -1,23 +1,25 @@
 /* What the probe guest and its reader agree on: the histogram's buckets, the parameters in the boot sector, and the
  * machine-readable lines on the serial port. Compiled into both; needs nothing but <stdint.h>.
  *
- * The guest reads the time-stamp counter over and over on every vCPU with interrupts off. A gap between two successive
- * reads that is longer than the loop itself is time the vCPU did not run: the method of rt-tests' oslat. All numbers
- * grow from the start of the guest, so the last complete report holds everything.
+ * Two measures, one of them in each report. Gaps: the guest reads the time-stamp counter over and over on every vCPU
+ * with interrupts off; a gap between two successive reads that is longer than the loop itself is time the vCPU did not
+ * run: the method of rt-tests' oslat. Timer: every vCPU halts until its local APIC's timer interrupts it, and what
+ * counts is how late the interrupt came: the method of cyclictest. All numbers grow from the start of the guest, so the
+ * last complete report of a measure holds everything of it.
  *
  * A report is the lines between begin and end, which carry the same number; other lines are for people:
- *   @probe begin format=1 report=N cpus=N tsc_khz=N invariant=0|1 threshold_ns=N
+ *   @probe begin format=2 report=N cpus=N tsc_khz=N invariant=0|1 threshold_ns=N timer=0|1
  *   @probe cpu id=N apic=N started=0|1 measured_ns=N samples=N min_ns=N max_ns=N run_max_ns=N over=N lost_ns=N
  *   @probe hist id=N BUCKET:COUNT BUCKET:COUNT …            (only buckets that are not empty, rising; several lines)
  *   @probe end report=N lines=N                             (lines from begin to the last before end)
  * cpu id is the index in the firmware's processor table, which is QEMU's (and libvirt's) vCPU number. run_max_ns is the
- * longest gap since the report before. over counts gaps of at least the threshold, lost_ns is their sum. The counts of
- * a vCPU's histogram add up to its samples. */
+ * longest gap (or delay) since the report before of that measure. over counts gaps of at least the threshold, lost_ns
+ * is their sum. The counts of a vCPU's histogram add up to its samples. */
 #pragma once
 
 #include <stdint.h>
 
-#define PROBE_FORMAT 1
+#define PROBE_FORMAT 2
 #define PROBE_MARK "@probe "
 
 /* Buckets over TSC cycles: exact below 16, then 8 to each power of two (12 % wide), up to 2^41 cycles (minutes); the
@@ -52,9 +54,10 @@ enum { PROBE_PARAMETERS_OFFSET = 0x1a0 };
 #define PROBE_PARAMETERS_MAGIC 0x50565452u /* "RTVP" */
 struct probe_parameters {
     uint32_t magic;
-    uint32_t interval_ms;  /* between reports; the first comes after at most a second */
-    uint32_t reports;      /* then the guest powers itself off; 0: runs until the power button is pressed */
-    uint32_t threshold_ns; /* gaps of at least this are "over" and "lost" */
+    uint32_t interval_ms;   /* between reports; the first comes after at most a second */
+    uint32_t reports;       /* then the guest powers itself off; 0: runs until the power button is pressed */
+    uint32_t threshold_ns;  /* gaps of at least this are "over" and "lost" */
+    uint32_t timer_reports; /* the first so many measure the timer, where there is one; the others gaps */
 };
 enum { PROBE_INTERVAL_MS = 5000, PROBE_THRESHOLD_NS = 1000 };
 

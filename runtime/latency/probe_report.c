@@ -116,9 +116,15 @@ static struct probe_report *read_begin(const char *s, struct error *err)
     uint64_t khz;
     uint64_t invariant;
     uint64_t threshold;
+    uint64_t timer;
     const struct field fields[] = {
-        {"format", UINT32_MAX, &format}, {"report", UINT32_MAX, &number}, {"cpus", UINT32_MAX, &cpus},
-        {"tsc_khz", UINT32_MAX, &khz},   {"invariant", 1, &invariant},    {"threshold_ns", UINT32_MAX, &threshold},
+        {"format", UINT32_MAX, &format},
+        {"report", UINT32_MAX, &number},
+        {"cpus", UINT32_MAX, &cpus},
+        {"tsc_khz", UINT32_MAX, &khz},
+        {"invariant", 1, &invariant},
+        {"threshold_ns", UINT32_MAX, &threshold},
+        {"timer", 1, &timer},
     };
     if (!read_fields(s, "begin", fields, ARRAY_SIZE(fields)) || khz == 0) {
         fail(err, ERROR_INVALID, "probe report: malformed begin line \"%.100s\"", s);
@@ -135,6 +141,7 @@ static struct probe_report *read_begin(const char *s, struct error *err)
     report->tsc_khz = (uint32_t)khz;
     report->tsc_invariant = invariant;
     report->threshold_ns = (uint32_t)threshold;
+    report->timer = timer;
     return report;
 }
 

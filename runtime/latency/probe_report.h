@@ -22,6 +22,7 @@ struct probe_report {
     uint32_t tsc_khz;
     bool tsc_invariant;
     uint32_t threshold_ns;
+    bool timer; /* delays of the timer; else gaps */
     uint32_t cpu_count;
     struct probe_cpu_report cpu[];
 };

@@ -5,6 +5,7 @@
 
 #include "rtvmd/base/limits.h"
 #include "rtvmd/base/timestamp.h"
+#include "runtime/tune/doctor.h"
 
 const char *const RUN_GRADE[] = {"none", "gold", "silver", "bronze", "fail"};
 
@@ -17,18 +18,34 @@ static uint64_t worst_ns(const struct measurements *measurements)
     return max;
 }
 
-enum run_grade run_judge(const struct measurements *measurements, bool load, const struct host *host,
+json_t *run_knobs(const struct host *host)
+{
+    struct doctor_report report;
+    json_t *knobs = json_object();
+    doctor_examine("", host, 0, &report);
+    for (size_t i = 0; i < report.count; i++)
+        json_object_set_new(knobs, report.finding[i].id, json_string(report.finding[i].found));
+    doctor_report_finish(&report);
+    return knobs;
+}
+
+const char *run_scheduling(bool fifo)
+{
+    return fifo ? "SCHED_FIFO" : "SCHED_OTHER: real-time scheduling was not granted";
+}
+
+enum run_grade run_judge(const struct measurements *measurements, const struct run_facts *facts,
                          const char **ret_because)
 {
     uint64_t values = 0;
     for (size_t i = 0; i < measurements->count; i++)
         values += measurements->at[i].histogram.count;
     *ret_because = "";
-    if (host->virtualized == HOST_YES)
+    if (facts->host->virtualized == HOST_YES || facts->emulated)
         *ret_because = "not real hardware";
     else if (values == 0)
         *ret_because = "nothing was measured";
-    else if (!load)
+    else if (!facts->load)
         *ret_because = "without load";
     if ((*ret_because)[0])
         return RUN_NO_VERDICT;
@@ -60,7 +77,7 @@ json_t *run_new(const struct run_facts *facts, const struct measurements *measur
 {
     char now[TIMESTAMP_TEXT_MAX];
     const char *because;
-    enum run_grade grade = run_judge(measurements, facts->load, facts->host, &because);
+    enum run_grade grade = run_judge(measurements, facts, &because);
     json_t *run = json_pack("{s:i, s:s, s:s, s:s, s:I, s:b, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:I}, s:o}", "format",
                             RUN_FORMAT, "time", timestamp_format(now_wall_s(), now), "target", facts->target, "kind",
                             facts->kind, "durationMs", (json_int_t)facts->duration_ms, "load", facts->load, "loadCpus",
@@ -70,6 +87,8 @@ json_t *run_new(const struct run_facts *facts, const struct measurements *measur
                             "measurements", measurements_json(measurements));
     if (facts->knobs)
         json_object_set_new(run, "knobs", json_deep_copy(facts->knobs));
+    if (facts->vm)
+        json_object_set_new(run, "vm", json_deep_copy(facts->vm));
     if (facts->disturbance)
         json_object_set_new(run, "disturbance", json_deep_copy(facts->disturbance));
     return run;

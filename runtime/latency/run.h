@@ -3,7 +3,8 @@
  *
  * {"format":1,"name","time","target","kind","durationMs","load","loadCpus","cpus","scheduling","rtvmd",
  *  "host":{facts of hostprobe},"knobs":{id: found},"verdict":{"grade","because","maxNs"},
- *  "measurements":[measurement.h],"disturbance":{disturbance.h}} */
+ *  "measurements":[measurement.h],"disturbance":{disturbance.h},
+ *  "vm":{"metadata":{"annotations"},"spec","placement","proof"}}: the last only of a guest's run. */
 #pragma once
 
 #include "hostprobe/hostprobe.h"
@@ -26,13 +27,19 @@ struct run_facts {
     struct cpuset cpus; /* of the host; empty: not known */
     struct cpuset load_cpus;
     const struct host *host;
+    bool emulated;             /* a guest without hardware virtualization */
+    const json_t *vm;          /* its configuration; NULL: not a VM's run. Borrowed */
     const json_t *knobs;       /* id: what was found; NULL: not looked at. Borrowed */
     const json_t *disturbance; /* NULL: not looked at. Borrowed */
 };
+/* What the doctor finds on the live machine, {id: found}: the configuration a run is made under. */
+json_t *run_knobs(const struct host *host);
+/* Of our own measuring threads. */
+const char *run_scheduling(bool fifo);
 json_t *run_new(const struct run_facts *facts, const struct measurements *measurements);
 
 /* The worst value decides. No verdict without load, on a machine that is not real, or of nothing. */
-enum run_grade run_judge(const struct measurements *measurements, bool load, const struct host *host,
+enum run_grade run_judge(const struct measurements *measurements, const struct run_facts *facts,
                          const char **ret_because);
 
 /* A run read back: the document, and its measurements as numbers. */

@@ -25,11 +25,13 @@ virtio="-device virtio-blk-pci,drive=disk"
 sata="-device ich9-ahci,id=ahci -device ide-hd,drive=disk,bus=ahci.0"
 scsi="-device virtio-scsi-pci,id=scsi -device scsi-hd,drive=disk"
 
-# make_disk REPORTS: reports of 300 ms (parameters: see probe_format.h), at most 255
+# make_disk REPORTS [TIMER-REPORTS]: reports of 300 ms (parameters: see probe_format.h), at most 255
 make_disk() {
+    timer=$(printf %o "${2:-0}")
     cp "$build/obj/runtime/latency/guest/probe.img" "$work/disk" && chmod u+w "$work/disk" && truncate -s 1M "$work/disk" &&
         printf '\054\001\000\000' | dd of="$work/disk" bs=1 seek=$((0x1a4)) conv=notrunc status=none &&
-        printf '%b' "\\0$(printf %o "$1")\\0000\\0000\\0000" | dd of="$work/disk" bs=1 seek=$((0x1a8)) conv=notrunc status=none
+        printf '%b' "\\0$(printf %o "$1")\\0000\\0000\\0000" | dd of="$work/disk" bs=1 seek=$((0x1a8)) conv=notrunc status=none &&
+        printf '%b' "\\0$timer\\0000\\0000\\0000" | dd of="$work/disk" bs=1 seek=$((0x1b0)) conv=notrunc status=none
 }
 
 # start ARGUMENTS: QEMU in the background, monitor on a FIFO
@@ -75,9 +77,12 @@ adds_up() {
               exit bad || !complete }'
 }
 
+# The first report is of the timer, the second of gaps; a timer that is far too early or late is no timer.
 reports_and_leaves() {
     name=$1 vcpus=$2 arguments=$3
-    if make_disk 2 && start "$arguments" && ended 120 && adds_up 2 "$vcpus" && grep -q 'power off' "$work/serial"; then
+    if make_disk 2 1 && start "$arguments" && ended 120 && adds_up 1 "$vcpus" && adds_up 2 "$vcpus" &&
+        grep -q 'report=1 .* timer=1' "$work/serial" && grep -q 'report=2 .* timer=0' "$work/serial" &&
+        grep -q 'power off' "$work/serial"; then
         ok "$name"
     else
         not_ok "$name"

@@ -130,7 +130,8 @@ static enum run_grade grade_of(uint64_t max_ns, bool load, enum host_answer virt
     struct measurement *m = measurements_add(&all, 0);
     histogram_add(&m->histogram, max_ns);
     host.virtualized = virtualized;
-    enum run_grade grade = run_judge(&all, load, &host, because);
+    const struct run_facts facts = {.load = load, .host = &host};
+    enum run_grade grade = run_judge(&all, &facts, because);
     measurements_finish(&all);
     return grade;
 }

@@ -12,8 +12,8 @@ static void print_report(struct text *out, unsigned number, const struct guest_c
 {
     unsigned lines = 1 + 2 * cpu_count;
     text_printf(out,
-                "people read this\r\n@probe begin format=1 report=%u cpus=%u tsc_khz=1000000 invariant=1 "
-                "threshold_ns=1000\r\n",
+                "people read this\r\n@probe begin format=2 report=%u cpus=%u tsc_khz=1000000 invariant=1 "
+                "threshold_ns=1000 timer=0\r\n",
                 number, cpu_count);
     for (unsigned i = 0; i < cpu_count; i++) {
         uint64_t sum = 0;
@@ -104,7 +104,7 @@ static void weighs_by_count_and_by_time(void)
 
 static void shows_a_vcpu_that_did_not_start(void)
 {
-    static const char TEXT[] = "@probe begin format=1 report=1 cpus=1 tsc_khz=5 invariant=0 threshold_ns=1000\n"
+    static const char TEXT[] = "@probe begin format=2 report=1 cpus=1 tsc_khz=5 invariant=0 threshold_ns=1000 timer=0\n"
                                "@probe cpu id=0 apic=4294967295 started=0 measured_ns=0 samples=0 min_ns=0 max_ns=0 "
                                "run_max_ns=0 over=0 lost_ns=0\n"
                                "@probe end report=1 lines=2";
@@ -118,7 +118,7 @@ static void shows_a_vcpu_that_did_not_start(void)
     CHECK(!json_bool_at(json, "vcpus.0.started", true));
 }
 
-#define BEGIN "@probe begin format=1 report=1 cpus=1 tsc_khz=1000000 invariant=0 threshold_ns=1000\n"
+#define BEGIN "@probe begin format=2 report=1 cpus=1 tsc_khz=1000000 invariant=0 threshold_ns=1000 timer=0\n"
 #define CPU(samples)                                                  \
     "@probe cpu id=0 apic=0 started=1 measured_ns=9 samples=" samples \
     " min_ns=1 max_ns=9 run_max_ns=9 over=0 lost_ns=0\n"
@@ -126,11 +126,11 @@ static void shows_a_vcpu_that_did_not_start(void)
 static void refuses_what_does_not_fit_together(void)
 {
     static const char *const BAD[] = {
-        "@probe begin format=2 report=1 cpus=1 tsc_khz=1 invariant=0 threshold_ns=1000\n@probe end report=1 lines=1\n",
-        "@probe begin format=1 report=1 cpus=0 tsc_khz=1 invariant=0 threshold_ns=1000\n@probe end report=1 lines=1\n",
-        "@probe begin format=1 report=1 cpus=513 tsc_khz=1 invariant=0 threshold_ns=1000\n@probe end report=1 lines=1\n",
-        "@probe begin format=1 report=1 cpus=1 tsc_khz=0 invariant=0 threshold_ns=1000\n@probe end report=1 lines=1\n",
-        "@probe begin format=1 report=1 cpus=1\n@probe end report=1 lines=1\n",
+        "@probe begin format=1 report=1 cpus=1 tsc_khz=1 invariant=0 threshold_ns=1000 timer=0\n@probe end report=1 lines=1\n",
+        "@probe begin format=2 report=1 cpus=0 tsc_khz=1 invariant=0 threshold_ns=1000 timer=0\n@probe end report=1 lines=1\n",
+        "@probe begin format=2 report=1 cpus=513 tsc_khz=1 invariant=0 threshold_ns=1000 timer=0\n@probe end report=1 lines=1\n",
+        "@probe begin format=2 report=1 cpus=1 tsc_khz=0 invariant=0 threshold_ns=1000 timer=0\n@probe end report=1 lines=1\n",
+        "@probe begin format=2 report=1 cpus=1\n@probe end report=1 lines=1\n",
         BEGIN "@probe end report=1 lines=1\n",                                    /* no vCPU */
         BEGIN CPU("2") "@probe hist id=0 5:1\n@probe end report=1 lines=3\n",     /* too few counts */
         BEGIN CPU("2") "@probe hist id=0 5:1 7:2\n@probe end report=1 lines=3\n", /* too many */

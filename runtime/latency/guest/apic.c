@@ -6,6 +6,9 @@ enum {
     APIC_BASE_MSR = 0x1b,
     APIC_BASE_X2 = 1 << 10,
     X2APIC_COMMAND_MSR = 0x830,
+    X2APIC_FIRST_MSR = 0x800,
+    SOFTWARE_ENABLE = 0x100,
+    SPURIOUS_VECTOR = 0xff,
     APIC_SPURIOUS = 0xf0,
     APIC_COMMAND = 0x300,
     APIC_TARGET = 0x310,
@@ -16,19 +19,6 @@ enum {
 };
 #define APIC_PAGE 0xfee00000u
 
-static uint64_t read_msr(uint32_t msr)
-{
-    uint32_t low;
-    uint32_t high;
-    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-    return (uint64_t)high << 32 | low;
-}
-
-static void write_msr(uint32_t msr, uint64_t value)
-{
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
-
 static volatile uint32_t *apic(uint32_t offset)
 {
     return (volatile uint32_t *)(uintptr_t)(APIC_PAGE + offset);
@@ -37,6 +27,24 @@ static volatile uint32_t *apic(uint32_t offset)
 static bool x2apic_mode(void)
 {
     return (read_cpuid(1).c >> 21 & 1) && (read_msr(APIC_BASE_MSR) & APIC_BASE_X2);
+}
+
+uint32_t apic_read(uint32_t offset)
+{
+    return x2apic_mode() ? (uint32_t)read_msr(X2APIC_FIRST_MSR + (offset >> 4)) : *apic(offset);
+}
+
+void apic_write(uint32_t offset, uint32_t value)
+{
+    if (x2apic_mode())
+        write_msr(X2APIC_FIRST_MSR + (offset >> 4), value);
+    else
+        *apic(offset) = value;
+}
+
+void apic_enable(void)
+{
+    apic_write(APIC_SPURIOUS, SOFTWARE_ENABLE | SPURIOUS_VECTOR);
 }
 
 static void send(uint32_t target, uint32_t command)
@@ -73,8 +81,7 @@ static void start(struct probe_cpu *cpu)
 void apic_start_others(void)
 {
     uint32_t own = apic_own_id();
-    if (!x2apic_mode())
-        *apic(APIC_SPURIOUS) |= 0x100; /* software enable */
+    apic_enable();
     for (uint32_t i = 0; i < probe.cpu_count; i++)
         if (probe.cpu[i].apic != own && probe.cpu[i].apic != UINT32_MAX)
             start(&probe.cpu[i]);

@@ -85,11 +85,21 @@ static inline uint64_t scale(uint64_t number, uint32_t times, uint32_t by)
     return whole * times + divide((uint64_t)rest * times, by, NULL);
 }
 
-/* One vCPU's numbers, in cycles. Only that vCPU writes them while it measures, only the first one reads them after. */
-struct probe_cpu {
-    uint32_t apic;
-    volatile uint32_t started;
-    volatile uint32_t finished; /* number of the last measurement it has completed */
+static inline uint64_t read_msr(uint32_t msr)
+{
+    uint32_t low;
+    uint32_t high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void write_msr(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+/* What one measure found on one vCPU, in cycles. */
+struct probe_numbers {
     uint64_t measured;
     uint64_t samples;
     uint64_t shortest;
@@ -98,6 +108,15 @@ struct probe_cpu {
     uint64_t over;
     uint64_t lost;
     uint64_t bucket[PROBE_BUCKETS];
+};
+
+/* One vCPU. Only that vCPU writes its numbers while it measures, only the first one reads them after. */
+enum probe_measure { PROBE_GAPS, PROBE_TIMER, PROBE_MEASURES };
+struct probe_cpu {
+    uint32_t apic;
+    volatile uint32_t started;
+    volatile uint32_t finished; /* number of the last measurement it has completed */
+    struct probe_numbers numbers[PROBE_MEASURES];
 } __attribute__((aligned(64)));
 
 struct probe {
@@ -105,11 +124,13 @@ struct probe {
     struct probe_cpu *cpu;
     uint32_t interval_ms;
     uint32_t reports;
+    uint32_t timer_reports;
     uint32_t threshold_ns;
     uint64_t threshold_cycles;
     uint32_t tsc_khz;
     const char *tsc_source;
     bool tsc_invariant;
+    const char *timer_source; /* NULL: no local APIC timer to be relied on */
 };
 extern struct probe probe;
 
@@ -130,9 +151,17 @@ uint64_t clock_ns(uint64_t cycles);
 /* apic.c: the other vCPUs. */
 void apic_start_others(void);
 uint32_t apic_own_id(void);
+void apic_enable(void); /* of the calling vCPU */
+uint32_t apic_read(uint32_t offset);
+void apic_write(uint32_t offset, uint32_t value);
+
+/* timer.c: the local APIC's timer, by TSC deadline where the CPU has that, else counting down once. */
+void timer_find(void);                   /* on the first vCPU: fills probe.timer_source */
+void timer_open(void);                   /* on each vCPU, once, before it waits */
+uint64_t timer_wait_until(uint64_t tsc); /* halts; when the interrupt came */
 
 /* measure.c */
-void measure(struct probe_cpu *cpu, uint64_t cycles);
+void measure(struct probe_cpu *cpu, enum probe_measure what, uint64_t cycles);
 
 /* serial.c: COM1. %u uint32_t, %U uint64_t, %s; a width pads on the left, "%8u" with blanks, "%03u" with zeros. */
 void serial_open(void);
@@ -140,4 +169,4 @@ void serial_print(const char *format, ...);
 uint32_t serial_lines(void); /* lines printed so far */
 
 /* report.c */
-void report_print(uint32_t number);
+void report_print(uint32_t number, enum probe_measure what);

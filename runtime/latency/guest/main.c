@@ -10,6 +10,7 @@ enum { SLICE_MS = 100, FIRST_REPORT_MS = 1000, LATE_MS = 5000 };
 struct probe probe;
 static volatile uint32_t run_number;
 static volatile uint64_t run_cycles;
+static volatile enum probe_measure run_measure;
 
 void probe_lead(void);
 void probe_follow(void);
@@ -36,6 +37,7 @@ static void read_parameters(void)
     bool given = p->magic == PROBE_PARAMETERS_MAGIC;
     probe.interval_ms = given && p->interval_ms ? p->interval_ms : PROBE_INTERVAL_MS;
     probe.reports = given ? p->reports : 0;
+    probe.timer_reports = given ? p->timer_reports : 0;
     probe.threshold_ns = given && p->threshold_ns ? p->threshold_ns : PROBE_THRESHOLD_NS;
 }
 
@@ -51,7 +53,8 @@ static struct probe_cpu *list_cpus(void)
     for (uint32_t i = 0; i < probe.cpu_count; i++) {
         memset(&probe.cpu[i], 0, sizeof probe.cpu[i]);
         probe.cpu[i].apic = ids[i];
-        probe.cpu[i].shortest = UINT64_MAX;
+        for (uint32_t m = 0; m < PROBE_MEASURES; m++)
+            probe.cpu[i].numbers[m].shortest = UINT64_MAX;
     }
     struct probe_cpu *own = cpu_with(apic_own_id());
     own = own ? own : &probe.cpu[0];
@@ -81,14 +84,15 @@ static bool others_are_done(uint32_t run)
     return true;
 }
 
-static void run_once(struct probe_cpu *own, uint32_t run, uint32_t ms)
+static void run_once(struct probe_cpu *own, enum probe_measure what, uint32_t run, uint32_t ms)
 {
     for (uint32_t i = 0; i < probe.cpu_count; i++)
-        probe.cpu[i].run_longest = 0;
+        probe.cpu[i].numbers[what].run_longest = 0;
     run_cycles = clock_cycles(ms);
+    run_measure = what;
     run_number = run;
     for (uint32_t done = 0; done < ms; done += SLICE_MS) {
-        measure(own, clock_cycles(ms - done < SLICE_MS ? ms - done : SLICE_MS));
+        measure(own, what, clock_cycles(ms - done < SLICE_MS ? ms - done : SLICE_MS));
         leave_when_asked();
     }
     own->finished = run;
@@ -112,12 +116,15 @@ void probe_lead(void)
     clock_calibrate();
     probe.threshold_cycles = scale(probe.threshold_ns, probe.tsc_khz, 1000000);
     struct probe_cpu *own = list_cpus();
+    timer_find();
+    timer_open();
     apic_start_others();
     acpi_watch_button();
     uint32_t first = probe.interval_ms < FIRST_REPORT_MS ? probe.interval_ms : FIRST_REPORT_MS;
     for (uint32_t run = 1; probe.reports == 0 || run <= probe.reports; run++) {
-        run_once(own, run, run == 1 ? first : probe.interval_ms);
-        report_print(run);
+        enum probe_measure what = run <= probe.timer_reports && probe.timer_source ? PROBE_TIMER : PROBE_GAPS;
+        run_once(own, what, run, run == 1 ? first : probe.interval_ms);
+        report_print(run, what);
     }
     power_off();
 }
@@ -127,12 +134,13 @@ void probe_follow(void)
     struct probe_cpu *own = cpu_with(apic_own_id());
     if (!own)
         return;
+    timer_open();
     own->started = 1;
     for (uint32_t done = 0;;) {
         while (run_number == done)
             relax();
         done = run_number;
-        measure(own, run_cycles);
+        measure(own, run_measure, run_cycles);
         own->finished = done;
     }
 }
