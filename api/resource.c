@@ -81,6 +81,16 @@ static const struct resource_column CLAIM_COLUMNS[] = {
     {"StorageClass", ".spec.storageClassName", NULL, "string", 0, "Storage class asked for."},
     AGE,
 };
+static const struct resource_column LATENCY_COLUMNS[] = {
+    NAME,
+    {"Phase", ".status.phase", NULL, "string", 0, "Pending, Running, Succeeded or Failed."},
+    {"Progress", ".status.progress", NULL, "integer", 0, "In percent."},
+    {"Grade", ".status.result.grade", NULL, "string", 0, "gold, silver, bronze, fail, or none: no verdict."},
+    {"Max-ns", ".status.result.maxNs", NULL, "integer", 0, "The worst value."},
+    {"Run", ".status.run", NULL, "string", 0, "Name of the stored run."},
+    {"Message", ".status.message", NULL, "string", 1, "What it waits for, or why it failed."},
+    AGE,
+};
 static const struct resource_column PLACEMENT_COLUMNS[] = {
     NAME,
     {"Phase", ".status.phase", NULL, "string", 0, "Phase of the VM."},
@@ -120,6 +130,7 @@ static const char *const PHASE_FIELDS[] = {"status.phase", "status.nodeName", NU
 static const char *const POD_FIELDS[] = {"spec.nodeName", "status.phase", "spec.restartPolicy", NULL};
 static const char *const NAMESPACE_FIELDS[] = {"status.phase", NULL};
 static const char *const SECRET_FIELDS[] = {"type", NULL};
+static const char *const LATENCY_FIELDS[] = {"status.phase", NULL};
 static const char *const VM_FIELDS[] = {"status.printableStatus", NULL};
 
 #define COLUMNS(table) .column = (table), .column_count = ARRAY_SIZE(table)
@@ -263,6 +274,16 @@ const struct resource RESOURCES[] = {
      .verbs = VERBS_READ | VERB_DELETE,
      .source = SOURCE_HOST_CHANGE,
      COLUMNS(HOST_CHANGE_COLUMNS)},
+    {.group = "rtvmd.io",
+     .version = {"v1alpha1"},
+     .plural = "latencytests",
+     .singular = "latencytest",
+     .kind = "LatencyTest",
+     .short_name = {"lt"},
+     .namespaced = true,
+     .verbs = VERBS_ALL,
+     .selectable = LATENCY_FIELDS,
+     COLUMNS(LATENCY_COLUMNS)},
     {.group = "rtvmd.io",
      .version = {"v1alpha1"},
      .plural = "placements",

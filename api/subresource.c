@@ -59,6 +59,15 @@ static int ask_guest(struct call *call, struct error *err)
     return 0;
 }
 
+/* Everything that was measured, as one document: runtime/latency/run.h. */
+static int latency_run(struct call *call, struct error *err)
+{
+    (void)err;
+    const struct target *t = &call->target;
+    runtime_latency_run(call->api->runtime, t->namespace_, t->name, answered, call);
+    return 0;
+}
+
 /* Plan against actual, now. Putting threads back is a change: only when asked for. */
 static int verify(struct call *call, struct error *err)
 {
@@ -140,6 +149,7 @@ const struct subresource SUBRESOURCES[] = {
     {SUBRESOURCE_GROUP, VMI, "guestosinfo", HTTP_GET, ask_guest, 200, 0},
     {SUBRESOURCE_GROUP, VMI, "userlist", HTTP_GET, ask_guest, 200, 0},
     {SUBRESOURCE_GROUP, VMI, "filesystemlist", HTTP_GET, ask_guest, 200, 0},
+    {"rtvmd.io", "latencytests", "run", HTTP_GET, latency_run, 200, 0},
     {"rtvmd.io", "placements", "verify", HTTP_GET | HTTP_POST, verify, 200, 0},
 };
 const size_t SUBRESOURCE_COUNT = ARRAY_SIZE(SUBRESOURCES);

@@ -12,7 +12,7 @@ static const struct remote_resource RESOURCES[] = {
     {" vmi vmis virtualmachineinstance virtualmachineinstances ", "/apis/kubevirt.io/v1", "virtualmachineinstances",
      "VirtualMachineInstance", true},
     {" placement placements ", "/apis/rtvmd.io/v1alpha1", "placements", "Placement", true},
-    {" latencytest latencytests ", "/apis/rtvmd.io/v1alpha1", "latencytests", "LatencyTest", false},
+    {" lt latencytest latencytests ", "/apis/rtvmd.io/v1alpha1", "latencytests", "LatencyTest", true},
     {" hostchange hostchanges ", "/apis/rtvmd.io/v1alpha1", "hostchanges", "HostChange", false},
     {" no node nodes ", "/api/v1", "nodes", "Node", false},
     {" ns namespace namespaces ", "/api/v1", "namespaces", "Namespace", false},

@@ -5,6 +5,7 @@
 #include "runtime/latency/run.h"
 
 int latency_host(int argc, char **argv);
+int latency_vm(int argc, char **argv);
 int latency_list(int argc, char **argv);
 int latency_show(int argc, char **argv);
 int latency_compare(int argc, char **argv);

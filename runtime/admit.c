@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "runtime/inside.h"
+#include "runtime/latency/latency_test.h"
 
 /* What an object goes through before it is stored: spec/ checks and completes it, then what only the running whole
  * knows: finalizers, the first status, and what may not change any more (facts 2.3). */
@@ -88,6 +89,8 @@ int runtime_admit_write(struct runtime *runtime, json_t *object, const json_t *b
 {
     const char *kind = json_text_at(object, "kind", "");
     bool is_vm = strcmp(kind, "VirtualMachine") == 0;
+    if (strcmp(kind, "LatencyTest") == 0)
+        latency_test_admit(object, before, findings);
     if (!is_vm && strcmp(kind, "VirtualMachineInstance") != 0)
         return 0;
     keep_deletion(object, before);

@@ -120,6 +120,11 @@ struct runtime {
 
     struct work *submit_first, **submit_end; /* jobs that wait for the commit of what they rest on */
 
+    struct latency_run *latency_run; /* the one in hand, or NULL */
+    struct worker_pool *latency_pool;
+    struct loop_watch *latency_timer; /* while one runs: its progress */
+    bool latency_is_queued;
+
     size_t event_count, event_capacity;
     struct event_note *event;
 
@@ -219,6 +224,18 @@ void tuning_isolate(struct runtime *runtime, const struct work *work, int pid, c
 void tuning_end(struct runtime *runtime, const char *owner);
 /* After the first look: what a daemon that was killed left behind. */
 void tuning_recover(struct runtime *runtime);
+
+/* ---- latency_tests.c */
+#define LATENCY_CLAIM "latency-test:" /* uids of claims begin with this that are no machine's */
+bool latency_test_has_claim(const struct store_claim *claim);
+/* Forgets what an earlier process measured. */
+void latency_tests_start(struct runtime *runtime);
+void latency_tests_end(struct runtime *runtime);
+/* Looks soon at which of them may run. */
+void latency_tests_queue(struct runtime *runtime);
+void latency_tests_changed(struct runtime *runtime, const struct store_change *change);
+void latency_tests_control(struct runtime *runtime);
+void latency_tests_tick(void *runtime);
 
 /* ---- plan.c */
 /* Finds and claims a placement for an admitted VMI. True: claimed. False: *ret_refusal tells why (all reasons). */

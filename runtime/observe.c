@@ -58,7 +58,7 @@ static void see(struct runtime *runtime, struct machine *machine, const struct o
 static void collect_stale(const struct store_claim *claim, void *arg)
 {
     struct runtime *runtime = arg;
-    if (!machine_by_key(runtime, claim->owner)) {
+    if (!latency_test_has_claim(claim) && !machine_by_key(runtime, claim->owner)) {
         const char *slash = strchr(claim->owner, '/');
         auto_free char *namespace_ = must_strndup(claim->owner, slash ? (size_t)(slash - claim->owner) : 0);
         machine_queue(runtime, machine_get(runtime, namespace_, slash ? slash + 1 : claim->owner));

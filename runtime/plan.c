@@ -231,6 +231,7 @@ static int by_waiting_time(const void *a, const void *b)
 /* Who has waited longest is asked first. */
 void plan_retry_all(struct runtime *runtime)
 {
+    latency_tests_queue(runtime);
     size_t count = 0;
     auto_free struct machine **waiting = must_calloc(runtime->machine_count + 1, sizeof(struct machine *));
     for (size_t i = 0; i < runtime->machine_count; i++)

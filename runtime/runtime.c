@@ -48,7 +48,9 @@ static void on_object_change(const struct store_change *change, void *arg)
     if (strcmp(change->kind, "Event") == 0) {
         if (change->type == STORE_DELETED)
             events_forget(runtime, change->object);
-    } else if (strcmp(change->kind, "VirtualMachine") == 0 || strcmp(change->kind, "VirtualMachineInstance") == 0) {
+    }
+    latency_tests_changed(runtime, change);
+    if (strcmp(change->kind, "VirtualMachine") == 0 || strcmp(change->kind, "VirtualMachineInstance") == 0) {
         machine_queue(runtime,
                       machine_get(runtime, change->namespace_, json_text_at(change->object, "metadata.name", "")));
     }
@@ -85,6 +87,7 @@ struct runtime *runtime_new_with(const struct runtime_config *config, struct loo
     runtime->round_timer = loop_timer(loop, runtime_round, runtime);
     runtime->wake_timer = loop_timer(loop, runtime_wake, runtime);
     runtime->statistics_timer = loop_timer(loop, statistics_late, runtime);
+    runtime->latency_timer = loop_timer(loop, latency_tests_tick, runtime);
     struct cpuset housekeeping = runtime_housekeeping(runtime);
     runtime->pool = worker_pool_new(loop, hooks->threads, &housekeeping);
     runtime->hypervisor = hypervisor_new(runtime->libvirt_uri, loop, on_domain_change, runtime);
@@ -150,6 +153,7 @@ void runtime_start(struct runtime *runtime)
     runtime->watch = store_watch(runtime->store, on_object_change, runtime);
     queue_stored(runtime, "VirtualMachine");
     queue_stored(runtime, "VirtualMachineInstance");
+    latency_tests_start(runtime);
     loop_timer_arm(runtime->round_timer, 0);
     runtime_look(runtime);
 }
@@ -162,6 +166,7 @@ void runtime_free(struct runtime *runtime)
     store_unwatch(runtime->watch);
     struct error ignored; /* what was not written is found out again */
     store_flush(runtime->store, &ignored);
+    latency_tests_end(runtime);
     worker_pool_free(runtime->pool);
     hypervisor_free(runtime->hypervisor);
     for (size_t i = 0; i < runtime->machine_count; i++) {
@@ -175,6 +180,7 @@ void runtime_free(struct runtime *runtime)
     job_drop_host(runtime->host);
     loop_watch_free(runtime->round_timer);
     loop_watch_free(runtime->wake_timer);
+    loop_watch_free(runtime->latency_timer);
     free(runtime->state_dir);
     free(runtime->run_dir);
     free(runtime->libvirt_uri);
@@ -222,7 +228,9 @@ void runtime_round(void *arg)
         vmi_control(runtime, machine);
         machine_drop_if_empty(runtime, machine);
     }
-    if (runtime->queue_first)
+    if (runtime->latency_is_queued)
+        latency_tests_control(runtime);
+    if (runtime->queue_first || runtime->latency_is_queued)
         loop_timer_arm(runtime->round_timer, 0);
     if (!runtime->waits_for_commit)
         store_after_commit(runtime->store, round_committed, runtime);

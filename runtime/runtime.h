@@ -95,6 +95,9 @@ char *runtime_socket(struct runtime *runtime, const char *namespace_, const char
 typedef void runtime_stream(int fd, const struct error *failure, void *arg);
 void runtime_screen(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
                     void *arg);
+/* The stored run of a LatencyTest that succeeded. */
+void runtime_latency_run(struct runtime *runtime, const char *namespace_, const char *name, runtime_answer *answer,
+                         void *arg);
 /* The rtvmd.io/v1alpha1 Placement of one VMI (name NULL: an array of all): plan, claims, last proof. New reference. */
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name);
 /* The rtvmd.io/v1alpha1 HostChange of that name (name NULL: an array of all): what tuning changed, for whom, and what
