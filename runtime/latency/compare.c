@@ -172,8 +172,9 @@ static void add_differences(json_t *list, const char *prefix, const json_t *a,
 
 json_t *compare_runs(const struct run *a, const struct run *b)
 {
-    static const char *const CONFIGURATION[] = {"target", "kind",  "durationMs", "load", "loadCpus",
-                                                "cpus",   "rtvmd", "scheduling", "host", "knobs"};
+    static const char *const CONFIGURATION[] = {"target",      "kind",    "durationMs",  "load", "loadCpus",
+                                                "cpus",        "rtvmd",   "scheduling",  "host", "knobs",
+                                                "vm.metadata", "vm.spec", "vm.placement"};
     json_t *tails = json_array();
     json_t *differences = json_array();
     for (unsigned kind = 0; kind < MEASUREMENT_KINDS; kind++) {
@@ -182,8 +183,8 @@ json_t *compare_runs(const struct run *a, const struct run *b)
             add_tail(tails, a, b, MEASUREMENT_GAPS, true);
     }
     for (size_t i = 0; i < ARRAY_SIZE(CONFIGURATION); i++)
-        add_difference(differences, "", CONFIGURATION[i], json_object_get(a->document, CONFIGURATION[i]),
-                       json_object_get(b->document, CONFIGURATION[i]));
+        add_difference(differences, "", CONFIGURATION[i], json_at(a->document, CONFIGURATION[i]),
+                       json_at(b->document, CONFIGURATION[i]));
     return json_pack("{s:s, s:s, s:o, s:o, s:o}", "a", json_text_at(a->document, "name", ""), "b",
                      json_text_at(b->document, "name", ""), "tails", tails, "cpus", cpus_json(a, b), "differences",
                      differences);

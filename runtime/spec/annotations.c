@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "runtime/latency/duration.h"
+
 static int one_of(const char *value, const char *const words[], size_t count, unsigned *ret_index, struct error *err)
 {
     auto_text choices = {0};
@@ -128,23 +130,7 @@ static int apply_shared_vcpus(const char *value, struct vm_spec *spec, struct er
 
 static int apply_latency_gate(const char *value, struct vm_spec *spec, struct error *err)
 {
-    static const struct {
-        const char *unit;
-        uint64_t ns;
-    } UNITS[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
-    size_t digits = strspn(value, "0123456789");
-    auto_free char *number = must_strndup(value, digits);
-    uint64_t count;
-    for (size_t i = 0; i < ARRAY_SIZE(UNITS); i++) {
-        if (strcmp(value + digits, UNITS[i].unit) != 0 || !text_to_u64(number, &count))
-            continue;
-        uint64_t ns;
-        if (count > 0 && !__builtin_mul_overflow(count, UNITS[i].ns, &ns) && ns <= LIMIT_LATENCY_GATE_NS) {
-            spec->latency_gate_ns = ns;
-            return 0;
-        }
-    }
-    return fail(err, ERROR_INVALID, "'%s' is not a time from 1ns to 1s, written like 40us", value);
+    return latency_gate_parse(value, &spec->latency_gate_ns, err);
 }
 
 static int apply_memfd(const char *value, struct vm_spec *spec, struct error *err)
