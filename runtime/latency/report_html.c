@@ -109,9 +109,9 @@ static void write_head(const struct run *run, const struct run *against, struct 
     escape(out, json_text_at(d, "host.kernel.release", "unknown"));
     text_append(out, ".</p>\n");
     if (against) {
-        text_append(out, "<p><i class=\"key one\"></i>");
+        text_append(out, "<p><i class=\"key one\"></i>A: ");
         escape(out, json_text_at(d, "name", "A"));
-        text_append(out, "<i class=\"key two\"></i>");
+        text_append(out, "<i class=\"key two\"></i>B: ");
         escape(out, json_text_at(against->document, "name", "B"));
         text_append(out, "</p>\n");
     }

@@ -1,5 +1,6 @@
-/* Stored runs: one JSON file each, in STATE/latency. Files and not the store, because that belongs to the daemon, and
- * measuring works without one. The oldest of more than LIMIT_LATENCY_RUNS are removed. */
+/* Stored runs: one JSON file each, in STATE/latency; verbs and the daemon share them. Files and not the store, because
+ * that belongs to the daemon, and measuring works without one. The oldest of more than LIMIT_LATENCY_RUNS are removed.
+ */
 #pragma once
 
 #include "rtvmd/base/json.h"

@@ -26,6 +26,14 @@ expected compare.txt compare "$here/before.json" "$here/after.json"
 expected export.csv export "$here/after.json" --format csv
 expected export.openmetrics export "$here/after.json" --format openmetrics
 expected compare-same.txt compare "$here/after.json" "$here/again.json"
+expected report.html export "$here/before.json" --format html --against "$here/after.json"
+
+# What comes out of a run is text, whatever it says.
+sed 's|"target": "host"|"target": "<script>\\"&"|' "$here/after.json" >"$scratch/evil.json"
+"$rtvmd" latency export "$scratch/evil.json" --format html --gate 25us >"$scratch/evil.html" &&
+    grep -q '<h1>Latency of &lt;script&gt;&quot;&amp;</h1>' "$scratch/evil.html" && grep -q '>gate 25.0 µs<' "$scratch/evil.html" &&
+    ! grep -q '<script' "$scratch/evil.html"
+result $? "export as HTML: what a run says is escaped, the gate is drawn"
 
 refused() { # STATUS WORDS ARGUMENTS...
     status=$1 words=$2
@@ -36,6 +44,8 @@ refused() { # STATUS WORDS ARGUMENTS...
 }
 refused 2 "want one of host" nonsense
 refused 2 "--format xml" export "$here/after.json" --format xml
+refused 2 "only for --format html" export "$here/after.json" --format csv --gate 1us
+refused 2 "--gate" export "$here/after.json" --format html --gate 40
 refused 2 "--kind" host --kind wrong
 refused 2 "--duration" host --duration 8d
 refused 2 "not ours to use" host --cpus 1023 --duration 1s
