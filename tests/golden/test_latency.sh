@@ -29,7 +29,7 @@ expected compare-same.txt compare "$here/after.json" "$here/again.json"
 expected report.html export "$here/before.json" --format html --against "$here/after.json"
 
 # What comes out of a run is text, whatever it says.
-sed 's|"target": "host"|"target": "<script>\\"&"|' "$here/after.json" >"$scratch/evil.json"
+jq '.target = "<script>\"&"' "$here/after.json" >"$scratch/evil.json"
 "$rtvmd" latency export "$scratch/evil.json" --format html --gate 25us >"$scratch/evil.html" &&
     grep -q '<h1>Latency of &lt;script&gt;&quot;&amp;</h1>' "$scratch/evil.html" && grep -q '>gate 25.0 µs<' "$scratch/evil.html" &&
     ! grep -q '<script' "$scratch/evil.html"
