@@ -157,7 +157,7 @@ static json_t *annotations_of(const json_t *template, const struct cpuset *cpus)
 static json_t *probe_volumes(const struct latency_test *test)
 {
     uint32_t kinds = (uint32_t)test->wanted[MEASUREMENT_TIMER] + (uint32_t)test->wanted[MEASUREMENT_GAPS];
-    uint64_t interval_ms = test->duration_ms / (kinds * LATENCY_REPORTS);
+    uint64_t interval_ms = test->duration_ms / ((uint64_t)kinds * LATENCY_REPORTS);
     char tag[PROBE_TAG_MAX];
     probe_image_tag(test->wanted[MEASUREMENT_TIMER] ? LATENCY_REPORTS : 0,
                     test->wanted[MEASUREMENT_GAPS] ? LATENCY_REPORTS : 0, interval_ms ? (uint32_t)interval_ms : 1, tag);

@@ -131,7 +131,7 @@ static int read_answer(const struct text *out, const struct child *child, struct
 int measure_apart(const struct measure_request *request, const atomic_bool *stop, struct measure_result *ret_result,
                   struct error *err)
 {
-    struct child child;
+    struct child child = {.out = -1, .error_out = -1};
     int status;
     *ret_result = (struct measure_result){0};
     if (start(request, &child, err) < 0)
@@ -149,7 +149,7 @@ int measure_apart(const struct measure_request *request, const atomic_bool *stop
 
 int measure_load_start(const struct cpuset *cpus, uint64_t duration_ms, pid_t *ret_pid, struct error *err)
 {
-    struct child child;
+    struct child child = {.out = -1, .error_out = -1};
     *ret_pid = 0;
     if (cpuset_is_empty(cpus))
         return 0;

@@ -14,10 +14,14 @@ static const uint64_t GRADE_NS[] = {RUN_GOLD_NS, RUN_SILVER_NS, RUN_BRONZE_NS};
 static double log2_of(double value)
 {
     double whole = 0;
-    for (; value >= 2; value /= 2)
+    while (value >= 2) {
+        value /= 2;
         whole++;
-    for (; value < 1; value *= 2)
+    }
+    while (value < 1) {
+        value *= 2;
         whole--;
+    }
     double t = value - 1; /* ln(1 + t) / ln 2 by a rational approximation, good to 1e-3 */
     return whole + t * (6 + 3 * t) / (6 + 6 * t + t * t) * 1.442695;
 }
