@@ -194,7 +194,7 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } PARTS[] = {
-    {"host", latency_host}, {"vm", latency_vm},           {"list", latency_list},
+    {"host", latency_host}, {"vm", latency_vm},           {"watch", latency_watch},   {"list", latency_list},
     {"show", latency_show}, {"compare", latency_compare}, {"export", latency_export},
 };
 

@@ -6,6 +6,7 @@
 
 int latency_host(int argc, char **argv);
 int latency_vm(int argc, char **argv);
+int latency_watch(int argc, char **argv);
 int latency_list(int argc, char **argv);
 int latency_show(int argc, char **argv);
 int latency_compare(int argc, char **argv);
@@ -18,6 +19,8 @@ bool latency_progress(unsigned percent, const char *what, void *arg);
 /* Stores the run and prints it. json: the document; else for people. */
 int latency_keep(const char *state_dir, const char *name, bool json, json_t *run, struct error *err);
 /* For people: circumstances, verdict, a line per CPU and kind, what disturbed. */
+/* Who disturbed: disturbance.h. */
+void latency_write_disturbance(const json_t *disturbance, struct text *out);
 void latency_write(const struct run *run, struct text *out);
 
 #define LATENCY_STATE_OPTION(variable)                                                                          \

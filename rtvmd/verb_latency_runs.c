@@ -49,10 +49,18 @@ static void write_disturbers(const json_t *list, const char *title, const char *
             text_printf(out, "  … %zu more with -o json\n", json_array_size(list) - i);
             return;
         }
-        text_printf(out, "  CPU %lld: %lld times %s %s\n", (long long)json_int_at(item, "cpu", 0),
+        text_printf(out, "  CPU %lld: %lld times %s %s%s\n", (long long)json_int_at(item, "cpu", 0),
                     (long long)json_int_at(item, "count", 0), json_text_at(item, name, ""),
-                    what ? json_text_at(item, what, "") : "");
+                    what ? json_text_at(item, what, "") : "",
+                    json_bool_at(item, "own", false) ? "(of the VM itself)" : "");
     }
+}
+
+void latency_write_disturbance(const json_t *disturbance, struct text *out)
+{
+    write_disturbers(json_object_get(disturbance, "interrupts"), "Interrupts meanwhile", "source", "what", out);
+    write_disturbers(json_object_get(disturbance, "threads"),
+                     "Threads switched in meanwhile (on the CPU they ran on last)", "name", NULL, out);
 }
 
 void latency_write(const struct run *run, struct text *out)
@@ -72,9 +80,7 @@ void latency_write(const struct run *run, struct text *out)
     text_printf(out, "Verdict:  %s; worst %s (gold 20 µs, silver 40 µs, bronze 100 µs)\n\n", verdict,
                 ns_format((uint64_t)json_int_at(d, "verdict.maxNs", 0), &max));
     write_measurements(run, out);
-    write_disturbers(json_at(d, "disturbance.interrupts"), "Interrupts meanwhile", "source", "what", out);
-    write_disturbers(json_at(d, "disturbance.threads"), "Threads switched in meanwhile (on the CPU they ran on last)",
-                     "name", NULL, out);
+    latency_write_disturbance(json_at(d, "disturbance"), out);
 }
 
 static void add_row(struct text_table *table, const char *name, const json_t *run)

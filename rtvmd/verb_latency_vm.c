@@ -34,7 +34,7 @@ static void on_interrupt(int signal)
     is_interrupted = 1;
 }
 
-static int read_arguments(int argc, char **argv, bool is_guest, struct vm_arguments *a, struct error *err)
+static int read_arguments(int argc, char **argv, struct vm_arguments *a, struct error *err)
 {
     const struct verb_option options[] = {
         {.letter = 'f',
@@ -55,10 +55,8 @@ static int read_arguments(int argc, char **argv, bool is_guest, struct vm_argume
         return -1;
     if (a->done)
         return 0;
-    if (positional > 1 || (positional == 1) == (a->file != NULL) || (is_guest && a->file))
-        return fail(err, ERROR_BAD_REQUEST,
-                    is_guest ? "want the name of a running VM: rtvmd latency guest NAME"
-                             : "want rtvmd latency vm NAME, or rtvmd latency vm -f FILE");
+    if (positional > 1 || (positional == 1) == (a->file != NULL))
+        return fail(err, ERROR_BAD_REQUEST, "want rtvmd latency vm NAME, or rtvmd latency vm -f FILE");
     if (a->remote.output && strcmp(a->remote.output, "json") != 0)
         return fail(err, ERROR_BAD_REQUEST, "-o %s: want json", a->remote.output);
     a->machine = positional == 1 ? argv[0] : NULL;
@@ -90,7 +88,7 @@ static json_t *read_template(const char *file, struct error *err)
     return template;
 }
 
-static json_t *object_of(const struct vm_arguments *a, bool is_guest, struct error *err)
+static json_t *object_of(const struct vm_arguments *a, struct error *err)
 {
     json_t *template = a->file ? read_template(a->file, err) : NULL;
     if (a->file && !template)
@@ -100,8 +98,6 @@ static json_t *object_of(const struct vm_arguments *a, bool is_guest, struct err
         json_object_set_new(spec, "template", template);
     else
         json_object_set_new(spec, "virtualMachine", json_string(a->machine));
-    if (is_guest)
-        json_object_set_new(spec, "guestAgent", json_true());
     if (a->name)
         json_object_set_new(spec, "runName", json_string(a->name));
     return json_pack("{s:s, s:s, s:{s:s}, s:o}", "apiVersion", "rtvmd.io/v1alpha1", "kind", "LatencyTest", "metadata",
@@ -175,11 +171,11 @@ static int show_run(const struct vm_arguments *a, const struct client *client, c
     return 0;
 }
 
-static int run_test(const struct vm_arguments *a, bool is_guest, struct error *err)
+static int run_test(const struct vm_arguments *a, struct error *err)
 {
     auto_client client;
     client_init(&client, a->remote.socket);
-    auto_json *object = object_of(a, is_guest, err);
+    auto_json *object = object_of(a, err);
     auto_reply made = {0};
     auto_free char *collection =
         must_format("/apis/rtvmd.io/v1alpha1/namespaces/%s/latencytests", a->remote.namespace_);
@@ -197,19 +193,13 @@ static int run_test(const struct vm_arguments *a, bool is_guest, struct error *e
     return r;
 }
 
-static int latency_remote(int argc, char **argv, bool is_guest)
+int latency_vm(int argc, char **argv)
 {
     struct vm_arguments a = {.remote = {.namespace_ = "default"}, .duration = "10s", .kind = "both"};
     struct error err;
-    const char *verb = is_guest ? "latency guest" : "latency vm";
-    if (read_arguments(argc, argv, is_guest, &a, &err) < 0)
-        return verb_fail(verb, &err);
+    if (read_arguments(argc, argv, &a, &err) < 0)
+        return verb_fail("latency vm", &err);
     if (a.done)
         return 0;
-    return run_test(&a, is_guest, &err) < 0 ? verb_fail(verb, &err) : 0;
-}
-
-int latency_vm(int argc, char **argv)
-{
-    return latency_remote(argc, argv, false);
+    return run_test(&a, &err) < 0 ? verb_fail("latency vm", &err) : 0;
 }

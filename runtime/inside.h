@@ -48,6 +48,8 @@ struct machine {
     int64_t proved_s;
     int repaired;
 
+    json_t *gate; /* what was measured before this start, as latency_gate_judge() says it, or NULL */
+
     json_t *guest; /* what its agent told last: {"os","interfaces"}, or NULL */
     int64_t guest_asked_s;
 
@@ -124,6 +126,7 @@ struct runtime {
     struct worker_pool *latency_pool;
     struct loop_watch *latency_timer; /* while one runs: its progress */
     bool latency_is_queued;
+    atomic_bool latency_stop; /* all measurements: the daemon ends */
 
     size_t event_count, event_capacity;
     struct event_note *event;
@@ -236,6 +239,8 @@ void latency_tests_queue(struct runtime *runtime);
 void latency_tests_changed(struct runtime *runtime, const struct store_change *change);
 void latency_tests_control(struct runtime *runtime);
 void latency_tests_tick(void *runtime);
+/* What the gate of a start needs, when its spec has one. */
+void gate_fill(struct runtime *runtime, struct work *work);
 
 /* ---- plan.c */
 /* Finds and claims a placement for an admitted VMI. True: claimed. False: *ret_refusal tells why (all reasons). */
@@ -292,6 +297,7 @@ struct vmi_report {
     const char *failure; /* not NULL: the last step failed */
     const char *failure_reason;
     int64_t runtime_user; /* < 0: unknown */
+    const json_t *gate;   /* NULL: none, or measured by an earlier process */
     const json_t *guest;  /* NULL: its agent has told nothing */
 };
 void vmi_status_first(json_t *vmi); /* at creation */

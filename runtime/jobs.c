@@ -234,8 +234,10 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
         event_record(runtime, vmi, "Warning", "SyncFailed", "%s", err.text);
         return;
     }
-    if (kind == WORK_START)
+    if (kind == WORK_START) {
         machine->is_clean = false;
+        gate_fill(runtime, work);
+    }
     if (kind == WORK_ATTACH || kind == WORK_DETACH)
         volumes_fill(work, vmi);
     if (kind == WORK_CLEAN) {
@@ -298,6 +300,16 @@ static void record_warnings(struct runtime *runtime, const json_t *vmi, struct w
     }
 }
 
+static void take_gate(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct work *work)
+{
+    if (!work->gate.verdict)
+        return;
+    json_decref(machine->gate);
+    machine->gate = take(work->gate.verdict);
+    if (vmi && text_equal(json_text_at(machine->gate, "reason", NULL), "TooSlow"))
+        event_record(runtime, vmi, "Warning", "LatencyGate", "%s", json_text_at(machine->gate, "message", ""));
+}
+
 static void take_success(struct runtime *runtime, struct machine *machine, const json_t *vmi, struct work *work)
 {
     switch (work->kind) {
@@ -351,6 +363,7 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
     if (is_step)
         (work->failed ? runtime->counters.steps_failed : runtime->counters.steps)[action_of(work->kind)]++;
+    take_gate(runtime, machine, vmi, work);
     if (work->failed && is_step) {
         machine_failed(runtime, machine, action_of(work->kind), &work->err);
         machine->failed_at_volumes = work->kind == WORK_START && work->stage == WORK_STAGE_VOLUMES;

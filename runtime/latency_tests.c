@@ -17,6 +17,7 @@ struct latency_run {
     struct worker_job worker;
     struct runtime *runtime;
     struct latency_job job;
+    atomic_bool stop;
     struct work_host *host;
     char *namespace_;
     char *name;
@@ -187,6 +188,7 @@ static struct latency_run *new_run(struct runtime *runtime, const json_t *test, 
     run->name = must_strdup(json_text_at(test, "metadata.name", ""));
     strncpy(run->uid, json_text_at(test, "metadata.uid", ""), sizeof run->uid - 1);
     run->job.target = wanted->target;
+    run->job.stop = &run->stop;
     run->job.host = &run->host->host;
     run->job.folder = must_format("%s/latency", runtime->state_dir);
     run->job.run_name = must_strdup(wanted->run_name);
@@ -409,6 +411,48 @@ static int try_vm(struct runtime *runtime, const json_t *test, const struct late
     return fail(err, ERROR_CONFLICT, "%s", reason_to_wait(vmi));
 }
 
+/* ---- the gate in front of a VM */
+
+struct others {
+    const char *own_key;
+    bool have_realtime;
+};
+
+static void look_for_others(const struct store_claim *claim, void *arg)
+{
+    struct others *others = arg;
+    if (strcmp(claim->uid, others->own_key) != 0 && json_text_at(claim->placement, "realtimeCPUs", NULL))
+        others->have_realtime = true;
+}
+
+/* Load would disturb real-time VMs that run already; beside them there is none, and so no grade. */
+void gate_fill(struct runtime *runtime, struct work *work)
+{
+    enum { GATE_MS = 10000 };
+    struct latency_job *job = &work->gate.job;
+    const struct placement *placement = work->placement;
+    struct others others = {.own_key = work->key};
+    if (work->spec.latency_gate_ns == 0 || !placement->dedicated)
+        return;
+    store_claim_each(runtime->store, look_for_others, &others);
+    work->gate.limit_ns = work->spec.latency_gate_ns;
+    work->gate.only_warns = work->spec.latency_gate_warns;
+    job->target = LATENCY_HOST;
+    job->stop = &runtime->latency_stop;
+    job->emulated = work->emulation;
+    job->folder = must_format("%s/latency", runtime->state_dir);
+    job->run_name = must_strdup("");
+    job->subject = must_format("%s-gate", work->key);
+    for (unsigned v = 0; v < placement->vcpu_count; v++)
+        if (placement->vcpu_cpu[v] >= 0)
+            cpuset_add(&job->request.cpus, (unsigned)placement->vcpu_cpu[v]);
+    for (size_t k = 0; k < MEASUREMENT_KINDS; k++)
+        job->request.wanted[k] = true;
+    job->request.duration_ms = work->spec.latency_gate_ms ? work->spec.latency_gate_ms : GATE_MS;
+    if (!others.have_realtime)
+        job->request.load_cpus = load_cpus(runtime, &job->request.cpus);
+}
+
 /* ---- which is next */
 static bool is_over(const json_t *test)
 {
@@ -486,15 +530,16 @@ void latency_tests_changed(struct runtime *runtime, const struct store_change *c
     const struct latency_run *run = runtime->latency_run;
     if (is_test && change->type == STORE_DELETED && run &&
         strcmp(run->uid, json_text_at(change->object, "metadata.uid", "")) == 0)
-        atomic_store(&runtime->latency_run->job.stop, true);
+        atomic_store(&runtime->latency_run->stop, true);
     if (is_test || strcmp(change->kind, "VirtualMachineInstance") == 0)
         latency_tests_queue(runtime);
 }
 
 void latency_tests_end(struct runtime *runtime)
 {
+    atomic_store(&runtime->latency_stop, true);
     if (runtime->latency_run)
-        atomic_store(&runtime->latency_run->job.stop, true);
+        atomic_store(&runtime->latency_run->stop, true);
     worker_pool_free(take(runtime->latency_pool));
     if (runtime->latency_run)
         finish_run(take(runtime->latency_run)); /* it was never sent off */

@@ -67,6 +67,7 @@ void machine_free(struct machine *machine)
     free(machine->reported_orphan);
     free(machine->untrue);
     json_decref(machine->proof);
+    json_decref(machine->gate);
     json_decref(machine->guest);
     free(machine);
 }
@@ -120,6 +121,7 @@ void machine_adopt_uid(struct machine *machine, const char *uid)
     machine->failures = 0;
     machine->has_failure = machine->is_unschedulable = false;
     json_decref(take(machine->proof));
+    json_decref(take(machine->gate));
     json_decref(take(machine->guest));
     machine->guest_asked_s = 0;
     machine->repaired = 0;

@@ -140,6 +140,7 @@ static struct vmi_report report_of(struct runtime *runtime, const struct machine
         .untrue_reason = machine->untrue_reason,
         .failure = machine->has_failure ? machine->failure.text : NULL,
         .failure_reason = machine->has_failure ? failure_reason(machine) : NULL,
+        .gate = machine->gate,
         .guest = machine->guest,
         .runtime_user = view->phase == VMI_RUNNING && machine->domain.pid > 0 ? (int64_t)machine->domain.user : -1,
     };

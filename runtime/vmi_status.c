@@ -177,6 +177,13 @@ static void write_placement(json_t *vmi, const struct vmi_report *r)
         condition_drop(vmi, "PlacementHolds");
 }
 
+static void write_gate(json_t *vmi, const struct vmi_report *r)
+{
+    if (r->gate)
+        condition_set(vmi, "LatencyGate", json_text_at(r->gate, "status", "Unknown"),
+                      json_text_at(r->gate, "reason", ""), json_text_at(r->gate, "message", ""), r->now_s);
+}
+
 static void write_interfaces(json_t *vmi, const struct vmi_report *r)
 {
     auto_spec spec = {0};
@@ -234,6 +241,7 @@ void vmi_status_update(json_t *vmi, const struct vmi_report *r)
     write_host_facts(vmi, r);
     write_proof(vmi, r);
     write_placement(vmi, r);
+    write_gate(vmi, r);
     write_interfaces(vmi, r);
     if (r->guest)
         guest_report_write(vmi, r->guest);

@@ -130,8 +130,24 @@ static int take_up(struct work *work, struct error *err)
     return hypervisor_resume(work->hypervisor, work->domain_name, err);
 }
 
+/* Before anything of the VM is there. */
+static int pass_gate(struct work *work, struct error *err)
+{
+    struct latency_gate *gate = &work->gate;
+    if (gate->limit_ns == 0)
+        return 0;
+    gate->job.host = &work->host->host;
+    if (latency_gate_run(gate, err) < 0)
+        return -1;
+    return gate->is_shut ? fail(err, ERROR_REFUSED, "latency gate: %s", json_text_at(gate->verdict, "message", "")) : 0;
+}
+
 static int start(struct work *work, struct error *err)
 {
+    work->stage = WORK_STAGE_GATE;
+    if (pass_gate(work, err))
+        return -1;
+    work->stage = WORK_STAGE_VOLUMES;
     if (define_and_start(work, err))
         return -1;
     return take_up(work, err);
@@ -258,6 +274,7 @@ void work_free(struct work *work)
     json_decref(work->lookups);
     json_decref(work->proof);
     json_decref(work->drift);
+    latency_gate_finish(&work->gate);
     text_finish(&work->warnings);
     if (work->screen_fd > 0)
         close(work->screen_fd);

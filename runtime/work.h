@@ -5,6 +5,7 @@
 
 #include "runtime/hypervisor/hypervisor.h"
 #include "runtime/image/image.h"
+#include "runtime/latency/gate.h"
 #include "runtime/prove/prove.h"
 #include "runtime/tune/page_pool.h"
 #include "runtime/worker.h"
@@ -36,7 +37,7 @@ struct runtime;
 enum { WORK_COMMANDS_MAX = 8 };
 
 /* How far it came: a failure while making volumes is another one than a failure of the hypervisor. */
-enum work_stage { WORK_STAGE_VOLUMES, WORK_STAGE_DOMAIN, WORK_STAGE_PROOF };
+enum work_stage { WORK_STAGE_GATE, WORK_STAGE_VOLUMES, WORK_STAGE_DOMAIN, WORK_STAGE_PROOF };
 
 struct work {
     struct worker_job job;
@@ -69,6 +70,7 @@ struct work {
     bool clean_all;
     char *volume; /* WORK_ATTACH, WORK_DETACH: its name, and for the first the device name it gets */
     char target[DOMAIN_TARGET_MAX];
+    struct latency_gate gate; /* WORK_START; its verdict comes out */
     size_t command_count;
     char *command[WORK_COMMANDS_MAX];
     bool command_is_optional[WORK_COMMANDS_MAX];

@@ -44,6 +44,7 @@
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
 #define LIMIT_OBJECT_TEXT_BYTES (8u << 20) /* objects of one kind kept ready as JSON text */
 #define LIMIT_HOST_CHANGES 10000u          /* journal of host changes not undone yet */
+#define LIMIT_LATENCY_GATE_MS 600000u /* a start waits for it */
 #define LIMIT_LATENCY_RUNS 200u
 #define LIMIT_LATENCY_RUN_BYTES (64u << 20) /* one run as JSON: many CPUs with many buckets */
 #define LIMIT_LATENCY_BLOCKS 2000u          /* pieces of time kept of one CPU */

@@ -53,7 +53,7 @@ static int measure_vm(const struct latency_job *job, struct measure_result *resu
     if (measure_load_start(&job->request.load_cpus, patience_ms, &load, err) < 0)
         return -1;
     struct probe_stream *stream = probe_stream_new();
-    int r = console_read(job->console, reports, now_monotonic_ms() + patience_ms, &job->stop, stream, err);
+    int r = console_read(job->console, reports, now_monotonic_ms() + patience_ms, job->stop, stream, err);
     measure_load_end(load);
     if (r == 0)
         r = probe_stream_measurements(stream, &result->measurements, err);
@@ -88,7 +88,7 @@ static int store(struct latency_job *job, const struct measure_result *result, s
 int latency_job_run(struct latency_job *job, struct error *err)
 {
     auto_measure_result result = {0};
-    int r = job->target == LATENCY_HOST ? measure_apart(&job->request, &job->stop, &result, err)
+    int r = job->target == LATENCY_HOST ? measure_apart(&job->request, job->stop, &result, err)
                                         : measure_vm(job, &result, err);
     return r < 0 ? -1 : store(job, &result, err);
 }

@@ -17,8 +17,8 @@ struct latency_job {
     char *console;                  /* path of the serial port's socket; LATENCY_VM */
     char *scheduling;               /* of a guest's vCPUs */
     bool emulated;
-    json_t *vm; /* its configuration; NULL: none */
-    atomic_bool stop;
+    json_t *vm;              /* its configuration; NULL: none */
+    const atomic_bool *stop; /* borrowed */
 
     /* Out. */
     char *stored_name;

@@ -1,8 +1,7 @@
 /* A LatencyTest object (rtvmd.io/v1alpha1) as a plain value: what is to be measured, where and how long. Pure.
  *
- * spec.virtualMachine: the probe guest runs in place of that VM, under its manifest; with guestAgent the tools inside
- * of the running guest are used. spec.template: the same for a manifest that is no VM yet. Neither: the host's CPUs,
- * spec.cpus or all that VMs may get and none has. */
+ * spec.virtualMachine: the probe guest runs in place of that VM, under its manifest. spec.template: the same for a
+ * manifest that is no VM yet. Neither: the host's CPUs, spec.cpus or all that VMs may get and none has. */
 #pragma once
 
 #include "runtime/latency/measure.h"
@@ -11,7 +10,7 @@
 /* Of the probe guest, for each measure: blocks of time for compare.h. */
 enum { LATENCY_REPORTS = 25 };
 
-enum latency_target { LATENCY_HOST, LATENCY_VM, LATENCY_GUEST };
+enum latency_target { LATENCY_HOST, LATENCY_VM };
 
 struct latency_test {
     enum latency_target target;

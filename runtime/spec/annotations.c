@@ -133,6 +133,26 @@ static int apply_latency_gate(const char *value, struct vm_spec *spec, struct er
     return latency_gate_parse(value, &spec->latency_gate_ns, err);
 }
 
+static int apply_gate_duration(const char *value, struct vm_spec *spec, struct error *err)
+{
+    if (latency_duration_parse(value, &spec->latency_gate_ms, err) < 0)
+        return -1;
+    if (spec->latency_gate_ms > LIMIT_LATENCY_GATE_MS)
+        return fail(err, ERROR_INVALID, "'%s' is longer than a start may wait; want at most %us", value,
+                    LIMIT_LATENCY_GATE_MS / 1000);
+    return 0;
+}
+
+static int apply_gate_action(const char *value, struct vm_spec *spec, struct error *err)
+{
+    static const char *const WORDS[] = {"refuse", "warn"};
+    unsigned index = 0;
+    if (one_of(value, WORDS, ARRAY_SIZE(WORDS), &index, err) < 0)
+        return -1;
+    spec->latency_gate_warns = index == 1;
+    return 0;
+}
+
 static int apply_memfd(const char *value, struct vm_spec *spec, struct error *err)
 {
     (void)err; /* as KubeVirt: only the exact word switches it off */
@@ -164,7 +184,12 @@ static const struct annotation ANNOTATIONS[] = {
     {"rtvmd.io/host-tuning", apply_host_tuning, "none|safe|full",
      "which host knobs may be turned while the VM runs; they are put back afterwards"},
     {"rtvmd.io/latency-gate", apply_latency_gate, "time like 40us",
-     "the largest gap the latency probe may measure before the VM counts as ready"},
+     "measure the VM's CPUs before it starts; a worse value keeps it out. Emulated and nested hosts give no verdict and "
+     "keep nobody out"},
+    {"rtvmd.io/latency-gate-duration", apply_gate_duration, "time like 10s",
+     "how long the gate measures; 10s when not said"},
+    {"rtvmd.io/latency-gate-action", apply_gate_action, "refuse|warn",
+     "what happens when a CPU is worse than the gate: the VM waits and is measured again, or starts with a warning"},
     {"kubevirt.io/memfd", apply_memfd, "false", "\"false\": huge pages are backed by files instead of memfd"},
     {"alpha.kubevirt.io/EmulatorThreadCompleteToEvenParity", apply_even_parity, "any",
      "accepted and not needed: whole cores are kept whole without a second CPU for the emulator"},

@@ -174,4 +174,6 @@ struct vm_spec {
     struct cpuset shared_vcpus; /* rtvmd.io/shared-vcpus: float on housekeeping CPUs though cpus are dedicated */
     enum vm_host_tuning host_tuning;
     uint64_t latency_gate_ns; /* 0: none */
+    uint64_t latency_gate_ms; /* how long it measures; 0: not said */
+    bool latency_gate_warns;  /* instead of keeping the VM out */
 };

@@ -73,6 +73,13 @@ refuses() {
         host_test nobody '{"virtualMachine": "nobody"}' && wait_for 10 test_phase_is nobody Failed
 }
 
+watches() {
+    rtvmd start probed && wait_for 60 phase_is probed Running && rtvmd latency watch probed --duration 1s -o json \
+        >"$folder/watch.json" && run_is "$folder/watch.json" '.cpus == "1" and (.disturbance.interrupts | length) > 0 and
+            all(.disturbance.interrupts[]; .cpu == 1)' && rtvmd latency watch probed --duration 200ms | grep -q 'times LOC' &&
+        rtvmd stop probed && wait_for 60 is_missing "$vmis/probed" && ! rtvmd latency watch probed --duration 1s
+}
+
 # A VM that wants the CPU meanwhile waits; the test that is deleted lets go of it.
 is_called_off() {
     host_test long '{"duration": "1h", "cpus": "1"}' && wait_for 10 test_phase_is long Running && rtvmd start probed &&
@@ -86,6 +93,16 @@ fails_with_the_daemon() {
         [ "$(api GET /api/v1/nodes | jq -r '.items[0].metadata.annotations["rtvmd.io/exclusive-cpus-free"]')" = 1 ]
 }
 
+gated() {
+    probe_manifest gated | sed 's|^    spec:|    metadata: {annotations: {rtvmd.io/latency-gate: 40us, rtvmd.io/latency-gate-duration: 400ms}}\n&|' \
+        >"$folder/gated.yaml"
+    rtvmd apply -f "$folder/gated.yaml" && wait_for 60 phase_is gated Running &&
+        field "$vmis/gated" '.status.conditions[] | select(.type == "LatencyGate")' >"$folder/gate.json" &&
+        run_is "$folder/gate.json" '.status == "Unknown" and .reason == "NoVerdict" and
+            (.message | startswith("no verdict: not real hardware; worst ")) and (.message | contains("run gated-gate-"))' &&
+        rtvmd latency list --state-dir "$folder/state" | grep '^gated-gate-' && rtvmd delete vm gated
+}
+
 lab_up "latency"
 check "the daemon starts" daemon_start
 check "latency vm -f: the probe under a manifest, both measures, and nothing is left" probes_a_manifest
@@ -93,6 +110,8 @@ check "latency vm NAME: in place of a VM, loaded" probes_a_vm
 check "LatencyTest of the host: progress, result, the stored run" measures_the_host
 check "LatencyTest: wrong ones are refused or fail" refuses
 check "LatencyTest: waits for the CPUs of a running VM" waits_for_cpus_of_a_vm
+check "latency watch: who disturbs the CPUs of a running VM" watches
 check "LatencyTest: a VM waits for its CPUs; deleting it gives them back" is_called_off
 check "LatencyTest: a daemon that was killed leaves no claim" fails_with_the_daemon
+check "the gate measures before the VM starts; here it has no verdict and lets it in" gated
 finish

@@ -60,6 +60,9 @@ void fake_hold_disks(const char *domain_name, bool hold);
 void fake_drift(const char *domain_name, bool repairable);
 bool fake_take_drift(int pid, bool repair);
 
+/* What the next measurements find. */
+void fake_latency(uint64_t max_ns, bool real);
+
 /* Volumes: of how many machines there is something on disk. */
 bool fake_has_disks(const char *domain_name);
 

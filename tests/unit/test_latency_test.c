@@ -38,9 +38,6 @@ static void what_is_not_said_has_a_default(void)
     auto_json *vm = test_of("{\"virtualMachine\":\"x\",\"kind\":\"gaps\",\"duration\":\"2m\",\"load\":true}");
     CHECK_INT(latency_test_decode(vm, &test, &err), 0);
     CHECK(test.target == LATENCY_VM && !test.wanted[MEASUREMENT_TIMER] && test.load && test.duration_ms == 120000);
-    auto_json *guest = test_of("{\"virtualMachine\":\"x\",\"guestAgent\":true}");
-    CHECK_INT(latency_test_decode(guest, &test, &err), 0);
-    CHECK(test.target == LATENCY_GUEST);
 }
 
 static void says_everything_that_is_wrong(void)
@@ -51,7 +48,6 @@ static void says_everything_that_is_wrong(void)
     } CASES[] = {
         {"{\"cpu\":1,\"load\":\"yes\"}", "spec.cpu: unknown field; spec.load: want true or false"},
         {"{\"cpus\":\"1\",\"virtualMachine\":\"x\"}", "spec: want at most one of cpus, virtualMachine and template"},
-        {"{\"guestAgent\":true}", "spec.virtualMachine: guestAgent measures inside of a running VM: say which"},
         {"{\"kind\":\"all\"}", "spec: kind: \"all\": want timer, gaps or both"},
         {"{\"duration\":\"8d\"}", "spec.duration: \"8d\": want a time such as 500ms, 10s, 5m or 12h, at most 7 days"},
     };
