@@ -44,13 +44,13 @@
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
 #define LIMIT_OBJECT_TEXT_BYTES (8u << 20) /* objects of one kind kept ready as JSON text */
 #define LIMIT_HOST_CHANGES 10000u          /* journal of host changes not undone yet */
-#define LIMIT_LATENCY_GATE_MS 600000u /* a start waits for it */
+#define LIMIT_LATENCY_GATE_MS 600000u      /* a start waits for it */
 #define LIMIT_LATENCY_RUNS 200u
 #define LIMIT_LATENCY_RUN_BYTES (64u << 20) /* one run as JSON: many CPUs with many buckets */
 #define LIMIT_LATENCY_BLOCKS 2000u          /* pieces of time kept of one CPU */
 #define LIMIT_DISTURBANCES 100u             /* interrupts and threads kept of one run */
 #define LIMIT_LATENCY_S 604800u             /* a week */
-#define LIMIT_LATENCY_GRACE_MS 15000u  /* beyond the duration, for starting and gathering */
+#define LIMIT_LATENCY_GRACE_MS 15000u       /* beyond the duration, for starting and gathering */
 
 /* HTTP (api/): what one client may hold. */
 #define LIMIT_HTTP_HEADER_BYTES (64u << 10)
