@@ -194,8 +194,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } PARTS[] = {
-    {"host", latency_host}, {"vm", latency_vm},           {"watch", latency_watch},   {"list", latency_list},
-    {"show", latency_show}, {"compare", latency_compare}, {"export", latency_export},
+    {"host", latency_host}, {"vm", latency_vm},     {"watch", latency_watch},     {"ab", latency_ab},
+    {"list", latency_list}, {"show", latency_show}, {"compare", latency_compare}, {"export", latency_export},
 };
 
 int verb_latency(int argc, char **argv)

@@ -7,6 +7,7 @@
 int latency_host(int argc, char **argv);
 int latency_vm(int argc, char **argv);
 int latency_watch(int argc, char **argv);
+int latency_ab(int argc, char **argv);
 int latency_list(int argc, char **argv);
 int latency_show(int argc, char **argv);
 int latency_compare(int argc, char **argv);

@@ -51,6 +51,8 @@ struct tune_wish {
  * it already. journal may be NULL. True: the target is there. */
 bool tune_plan_add(const struct tune_machine *machine, struct store *journal, const char *target,
                    const struct tune_wish *wish, struct tune_plan *plan);
+/* Of the knobs in their order; NULL behind the last. */
+const char *tune_knob_name(size_t index);
 /* Journals the plan for the owner beside what it has, then makes the changes. */
 int tune_carry_out(const struct tune_machine *machine, struct store *store, const char *owner,
                    const struct tune_plan *plan, struct tune_result *result, struct error *err);

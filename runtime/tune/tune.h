@@ -74,6 +74,9 @@ struct tune_result {
  * journaled any more and noted. An error: the journal could not be written, and nothing was changed. */
 int tune_apply(const struct tune_machine *machine, struct store *store, const char *owner, const struct cpuset *cpus,
                enum tune_level level, struct tune_result *ret_result, struct error *err);
+/* The same with one knob, whatever its level, and without undoing first. ERROR_BAD_REQUEST names all there are. */
+int tune_apply_knob(const struct tune_machine *machine, struct store *store, const char *owner,
+                    const struct cpuset *cpus, const char *knob, struct tune_result *ret_result, struct error *err);
 /* Once the VM runs as process pid: an isolated partition (cgroup v2) of its own for each vCPU i with CPUs of its own
  * (cpus[i]), so that the scheduler balances nothing onto them; beside what the owner has already, and undone with it.
  * Why it cannot be is in the notes. */

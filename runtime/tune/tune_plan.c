@@ -66,6 +66,11 @@ static const struct knob KNOBS[] = {
      "kernels since 6.12 give waiting ordinary threads 50 ms of each second of this CPU"},
 };
 
+const char *tune_knob_name(size_t index)
+{
+    return index < ARRAY_SIZE(KNOBS) ? KNOBS[index].id : NULL;
+}
+
 static bool is_turned_by(const struct knob *knob, const char *target)
 {
     if (knob->scope == EACH_KERNEL_THREAD)

@@ -46,6 +46,8 @@ refused 2 "want one of host" nonsense
 refused 2 "--format xml" export "$here/after.json" --format xml
 refused 2 "only for --format html" export "$here/after.json" --format csv --gate 1us
 refused 2 "--gate" export "$here/after.json" --format html --gate 40
+refused 2 "want rtvmd latency ab" ab --cpus 1
+refused 2 "--rounds" ab --knob rcu --cpus 1 --rounds 41
 refused 2 "--kind" host --kind wrong
 refused 2 "--duration" host --duration 8d
 refused 2 "not ours to use" host --cpus 1023 --duration 1s
@@ -63,6 +65,19 @@ elif grep -q "name at least one CPU" "$scratch/out"; then
     echo "ok $n - a short run on this machine # SKIP there is one CPU"
 else
     result 1 "a short run on this machine"
+fi
+knob=/proc/sys/vm/stat_interval
+if [ -w $knob ] && [ "$(cat $knob)" -lt 10 ] && [ "$(nproc --all)" -ge 2 ]; then
+    before=$(cat $knob)
+    "$rtvmd" latency ab --knob statistics --cpus 1 --kind timer --duration 100ms --rounds 1 --name ab --state-dir "$scratch" \
+        >"$scratch/out" 2>&1 && grep -q 'knobs.ab: statistics: as it was -> statistics: turned' "$scratch/out" &&
+        grep -q 'Knob statistics (1 changes): .*; it is as it was' "$scratch/out" && [ "$(cat $knob)" = "$before" ] &&
+        "$rtvmd" latency list --state-dir "$scratch" | grep -q '^ab-b '
+    result $? "latency ab: a knob is turned, measured and put back"
+    refused 2 "want one of kernel-threads" ab --knob nonsense --cpus 1 --state-dir "$scratch"
+else
+    n=$((n + 1))
+    echo "ok $n - latency ab # SKIP needs root, two CPUs and $knob below 10"
 fi
 echo "1..$n"
 exit $failed
