@@ -40,6 +40,9 @@ int console_read(const char *path, unsigned wanted, uint64_t deadline_ms, const 
         if (now_monotonic_ms() > deadline_ms)
             return fail(err, ERROR_TIMEOUT, "the guest gave %u of %u reports in time", probe_stream_reports(stream),
                         wanted);
+        /* The guest begins when somebody listens; its serial port may not be open yet. */
+        if (probe_stream_reports(stream) == 0 && send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN)
+            return fail_errno(err, "write to %s", path);
         if (poll(&ready, 1, LOOK_MS) <= 0)
             continue;
         ssize_t n = read(fd, chunk, sizeof chunk);

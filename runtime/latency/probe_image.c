@@ -80,6 +80,7 @@ bool probe_image_parameters(const char *name, struct probe_parameters *ret_param
         .reports = timer + gaps,
         .threshold_ns = PROBE_THRESHOLD_NS,
         .timer_reports = timer,
+        .handshake = 1,
     };
     return true;
 }

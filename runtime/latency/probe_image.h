@@ -13,7 +13,7 @@
 int probe_image_write(int fd, const struct probe_parameters *parameters, struct error *err);
 
 /* The tag of an image name that asks for so many reports of each measure, "t25-g25-200ms"; and back: true when the name
- * has such a tag, else the guest is as built. */
+ * has such a tag, else the guest is as built. A guest that is asked waits for a byte on its serial port to begin. */
 enum { PROBE_TAG_MAX = 64 };
 void probe_image_tag(uint32_t timer_reports, uint32_t gap_reports, uint32_t interval_ms, char ret_tag[PROBE_TAG_MAX]);
 bool probe_image_parameters(const char *name, struct probe_parameters *ret_parameters);

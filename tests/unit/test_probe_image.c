@@ -23,7 +23,7 @@ static const unsigned char *written(const struct probe_parameters *parameters)
 static void is_a_bootable_disk(void)
 {
     const unsigned char *image = written(NULL);
-    const struct probe_parameters wanted = {PROBE_PARAMETERS_MAGIC, PROBE_INTERVAL_MS, 0, PROBE_THRESHOLD_NS, 0};
+    const struct probe_parameters wanted = {PROBE_PARAMETERS_MAGIC, PROBE_INTERVAL_MS, 0, PROBE_THRESHOLD_NS, 0, 0};
     CHECK_INT(image[510], 0x55);
     CHECK_INT(image[511], 0xaa);
     CHECK(memcmp(image + PROBE_PARAMETERS_OFFSET, &wanted, sizeof wanted) == 0);
@@ -31,7 +31,7 @@ static void is_a_bootable_disk(void)
 
 static void carries_parameters(void)
 {
-    const struct probe_parameters given = {0, 250, 4, 40000, 2};
+    const struct probe_parameters given = {0, 250, 4, 40000, 2, 1};
     struct probe_parameters wanted = given;
     wanted.magic = PROBE_PARAMETERS_MAGIC;
     const unsigned char *plain = written(NULL);
@@ -60,6 +60,7 @@ static void a_tag_asks_for_reports(void)
     CHECK(probe_image_parameters(name, &asked));
     CHECK_INT(asked.reports, 55);
     CHECK_INT(asked.timer_reports, 25);
+    CHECK_INT(asked.handshake, 1);
     CHECK_INT(asked.interval_ms, 200);
     CHECK_INT(asked.threshold_ns, PROBE_THRESHOLD_NS);
     for (size_t i = 0; i < ARRAY_SIZE(PLAIN); i++)

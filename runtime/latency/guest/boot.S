@@ -66,7 +66,7 @@ read_request:
     .org 0x1a0                  /* struct probe_parameters */
     .globl boot_parameters
 boot_parameters:
-    .long 0x50565452, 5000, 0, 1000, 0
+    .long 0x50565452, 5000, 0, 1000, 0, 0
     .org 510
     .word 0xaa55
 

@@ -125,6 +125,7 @@ struct probe {
     uint32_t interval_ms;
     uint32_t reports;
     uint32_t timer_reports;
+    bool handshake;
     uint32_t threshold_ns;
     uint64_t threshold_cycles;
     uint32_t tsc_khz;
@@ -165,6 +166,7 @@ void measure(struct probe_cpu *cpu, enum probe_measure what, uint64_t cycles);
 
 /* serial.c: COM1. %u uint32_t, %U uint64_t, %s; a width pads on the left, "%8u" with blanks, "%03u" with zeros. */
 void serial_open(void);
+bool serial_has_byte(void); /* takes it */
 void serial_print(const char *format, ...);
 uint32_t serial_lines(void); /* lines printed so far */
 

@@ -38,6 +38,7 @@ static void read_parameters(void)
     probe.interval_ms = given && p->interval_ms ? p->interval_ms : PROBE_INTERVAL_MS;
     probe.reports = given ? p->reports : 0;
     probe.timer_reports = given ? p->timer_reports : 0;
+    probe.handshake = given && p->handshake;
     probe.threshold_ns = given && p->threshold_ns ? p->threshold_ns : PROBE_THRESHOLD_NS;
 }
 
@@ -120,11 +121,19 @@ void probe_lead(void)
     timer_open();
     apic_start_others();
     acpi_watch_button();
+    while (probe.handshake && !serial_has_byte()) {
+        clock_wait_us(1000);
+        leave_when_asked();
+    }
     uint32_t first = probe.interval_ms < FIRST_REPORT_MS ? probe.interval_ms : FIRST_REPORT_MS;
     for (uint32_t run = 1; probe.reports == 0 || run <= probe.reports; run++) {
         enum probe_measure what = run <= probe.timer_reports && probe.timer_source ? PROBE_TIMER : PROBE_GAPS;
         run_once(own, what, run, run == 1 ? first : probe.interval_ms);
         report_print(run, what);
+    }
+    while (probe.handshake) { /* what was printed last may still be on its way */
+        clock_wait_us(1000);
+        leave_when_asked();
     }
     power_off();
 }

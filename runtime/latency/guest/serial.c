@@ -2,7 +2,7 @@
 
 #include "runtime/latency/guest/guest.h"
 
-enum { COM1 = 0x3f8, LINE_STATUS = COM1 + 5, TRANSMITTER_EMPTY = 0x20, FIFO_BYTES = 16 };
+enum { COM1 = 0x3f8, LINE_STATUS = COM1 + 5, DATA_READY = 1, TRANSMITTER_EMPTY = 0x20, FIFO_BYTES = 16 };
 
 static uint32_t lines;
 static char queue[FIFO_BYTES];
@@ -17,6 +17,14 @@ void serial_open(void)
     out8(COM1 + 3, 3); /* 8N1 */
     out8(COM1 + 2, 7); /* FIFO on and empty */
     out8(COM1 + 4, 3);
+}
+
+bool serial_has_byte(void)
+{
+    if (!(in8(LINE_STATUS) & DATA_READY))
+        return false;
+    in8(COM1);
+    return true;
 }
 
 /* A FIFO's worth at once, by one string instruction: under a hypervisor each access costs an exit, a string one. */
