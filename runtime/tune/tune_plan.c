@@ -153,9 +153,13 @@ bool tune_plan_add(const struct tune_machine *machine, struct store *journal, co
     struct tunable target;
     struct error err;
     struct cpuset online = {0};
-    auto_free char *present = tunable_parse(text, &target) ? tunable_read(machine, &target, &err) : NULL;
+    if (!tunable_parse(text, &target))
+        return false;
+    auto_free char *present = tunable_read(machine, &target, &err);
+    if (!present && err.kind != ERROR_NOT_FOUND) /* debugfs of a locked-down kernel, say */
+        text_printf(&plan->notes, "%s: %s\n", text, err.text);
     if (!present)
-        return false; /* this kernel has no such thing */
+        return false; /* this kernel has no such thing, or hides it */
     if (tunable_is_late(&target))
         recall(machine, &target, &present);
     files_set(&files, &online, "/sys/devices/system/cpu/online");

@@ -361,6 +361,22 @@ static void what_others_changed_is_left_alone(void)
     finish();
 }
 
+/* A locked-down kernel shows the file and lets nobody read it. */
+static void what_the_kernel_hides_is_said(void)
+{
+    begin();
+    struct error err;
+    auto_free char *path = must_format("%s/sys/kernel/debug/sched/fair_server/cpu1/runtime", tree.root);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(file_make_folders(path, 0755, &err), 0); /* reading a folder fails, too */
+    struct tune_plan plan;
+    struct cpuset cpus = cpuset_of(1);
+    tune_plan(&MACHINE, NULL, &cpus, TUNE_FULL, &plan);
+    CHECK(strstr(text_cstr(&plan.notes), "fair_server/cpu1/runtime: ") != NULL);
+    tune_plan_finish(&plan);
+    finish();
+}
+
 static void what_the_kernel_refuses_is_not_journaled(void)
 {
     begin();
@@ -698,6 +714,7 @@ int main(void)
     RUN(owners_come_and_go_in_any_order);
     RUN(one_change_is_undone_by_its_name);
     RUN(what_others_changed_is_left_alone);
+    RUN(what_the_kernel_hides_is_said);
     RUN(what_the_kernel_refuses_is_not_journaled);
     RUN(what_cannot_be_undone_now_stays_in_the_journal);
     RUN(what_is_gone_needs_no_undoing);
