@@ -61,18 +61,18 @@ strays_are_noticed() {
     taskset -pc "$cpus" $! && [ -n "$(strayed "$cpus" $!)" ]
     result=$?
     kill $!
-    return $result
+    return "$result"
 }
 
 # One quiet window is enough: what else the machine does may be in the way of the others.
 is_still() {
-    for window in $(seq $WINDOWS); do
+    for window in $(seq "$WINDOWS"); do
         sleep 2 # what the last request caused is over
         woken=$(wakeups "$daemon") written=$(bytes_written "$daemon")
-        sleep $WINDOW_S
+        sleep "$WINDOW_S"
         woken=$(($(wakeups "$daemon") - woken)) written=$(($(bytes_written "$daemon") - written))
         echo "window $window: $woken wake-ups and $written bytes written in $WINDOW_S s"
-        if [ "$woken" -lt $WINDOW_S ] && [ "$written" -eq 0 ]; then return 0; fi
+        if [ "$woken" -lt "$WINDOW_S" ] && [ "$written" -eq 0 ]; then return 0; fi
     done
     return 1
 }
