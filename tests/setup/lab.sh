@@ -15,9 +15,9 @@
 #
 # LAB_DIR (/run/rtvmd-lab) must be short: sockets live below it. LAB_CACHE keeps what libvirt learns about QEMU.
 # LAB_QEMU_USER (root) is who a private libvirtd runs QEMU as; libvirt-qemu is what Debian's own does.
-# LAB_CPUSETS=1: a private libvirtd keeps its machines in cgroups with cpusets, as it does on a machine with cgroup v2.
-# Where cpusets belong to a v1 hierarchy that nobody uses, they are taken from there; who is to see them like libvirtd
-# runs by "nsenter -m -t LAB_LIBVIRTD_PID".
+# LAB_CPUSETS=1: a private libvirtd keeps its machines in cgroups with cpusets, as it does on a machine with cgroup v2,
+# if it can be. Where cpusets belong to a v1 hierarchy that nobody uses, they are taken from there; who is to see them
+# like libvirtd runs by "nsenter -m -t LAB_LIBVIRTD_PID".
 set -eu
 
 LAB_DIR=${LAB_DIR:-/run/rtvmd-lab}
@@ -129,16 +129,15 @@ write_configuration() {
 	END
 }
 
-# take_cpusets: sets cgroup2 to a folder where they are, or fails
+# take_cpusets: sets cgroup2 to a folder where they are; fails, and changes nothing, where they cannot be
 take_cpusets() {
     for cgroup2 in /sys/fs/cgroup /sys/fs/cgroup/unified ""; do
         if grep -q "^[^ ]* $cgroup2 cgroup2 " /proc/mounts; then break; fi
     done
-    [ -n "$cgroup2" ] || die "LAB_CPUSETS: there is no cgroup v2 here"
+    [ -n "$cgroup2" ] || return 1
     ! grep -qw cpuset "$cgroup2/cgroup.controllers" || return 0
     old=$(awk '$3 == "cgroup" && $4 ~ /(^|,)cpuset(,|$)/ { print $2; exit }' /proc/mounts)
-    [ -n "$old" ] || die "LAB_CPUSETS: this kernel has no cpusets"
-    [ -z "$(find "$old" -mindepth 1 -type d)" ] || die "LAB_CPUSETS: $old is in use"
+    [ -n "$old" ] && [ -z "$(find "$old" -mindepth 1 -type d)" ] || return 1
     say "cpusets: from $old to $cgroup2"
     note "cpusets $old $cgroup2"
     umount "$old"
@@ -146,7 +145,9 @@ take_cpusets() {
         ! grep -qw cpuset "$cgroup2/cgroup.controllers" || return 0
         sleep 0.1
     done
-    die "LAB_CPUSETS: $cgroup2 does not get them"
+    undo cpusets "$old" "$cgroup2" # another mount namespace holds on to them
+    sed -i '$d' "$journal"
+    return 1
 }
 
 # As udev does on a machine that has it. Without, libvirt asks QEMU anew what it can do at every turn: minutes.
@@ -172,7 +173,11 @@ start_private_libvirtd() {
         mkdir -p "$folder"
     done
     cgroup2=""
-    [ "$LAB_CPUSETS" = 0 ] || take_cpusets
+    if [ "$LAB_CPUSETS" = 1 ] && ! take_cpusets; then
+        say "cgroup v2 has no cpusets here: machines go without"
+        cgroup2=""
+        sed -i 's/^cgroup_controllers = .*/cgroup_controllers = []/' "$LAB_DIR/etc/qemu.conf"
+    fi
     say "start a private libvirtd below $LAB_DIR"
     rm -f "$LAB_DIR/libvirtd.pid"
     grep -q '^daemon ' "$journal" || note "daemon $LAB_DIR/libvirtd.pid"
@@ -285,8 +290,10 @@ undo() {
         ;;
     cpusets)
         say "cpusets: back to $2"
-        find "$3" -mindepth 1 -depth -type d -path "$3/machine*" -exec rmdir {} \;
-        echo -cpuset >"$3/cgroup.subtree_control" || true
+        if grep -qw cpuset "$3/cgroup.controllers"; then
+            find "$3" -mindepth 1 -depth -type d -path "$3/machine*" -exec rmdir {} \;
+            echo -cpuset >"$3/cgroup.subtree_control" || true
+        fi
         mount -t cgroup -o cpuset cgroup "$2" || say "$2 could not be mounted again"
         ;;
     daemon)
