@@ -814,7 +814,7 @@ static void rows_are_in_document_order(void)
 static const char NOT_FOR_LIBVIRT[] =
     " document request_cpu_milli overhead_bytes supplemental_iothreads emulator_even_parity "
     "termination_grace_s hostname smt_policy emulator_policy numa_policy wanted_cpus shared_vcpus "
-    "host_tuning latency_gate_ns ";
+    "host_tuning latency_gate_ns latency_gate_ms latency_gate_warns ";
 
 static bool is_rendered(const char *field)
 {
