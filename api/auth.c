@@ -56,9 +56,11 @@ static bool word_matches(const char *pattern, const char *word)
 
 static bool verb_matches(const char *verbs, const char *verb)
 {
-    char word[32];
-    snprintf(word, sizeof word, " %s ", verb);
-    return strcmp(verbs, "*") == 0 || strstr(verbs, word) != NULL;
+    size_t length = strlen(verb);
+    for (const char *at = verbs; length > 0 && (at = strstr(at, verb)); at++)
+        if (at > verbs && at[-1] == ' ' && at[length] == ' ')
+            return true;
+    return strcmp(verbs, "*") == 0;
 }
 
 bool auth_allows(enum auth_role role, const struct auth_request *request)

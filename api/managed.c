@@ -37,7 +37,7 @@ static json_t *entries_of(const json_t *object, const json_t *before)
     json_t *entries = json_array();
     for (size_t i = 0; !reset && i < json_array_size(from) && i < LIMIT_FIELD_MANAGERS; i++)
         if (is_entry(json_array_get(from, i)))
-            json_array_append_new(entries, json_deep_copy(json_array_get(from, i)));
+            json_array_append_new(entries, json_clone(json_array_get(from, i)));
     return entries;
 }
 
@@ -111,7 +111,7 @@ void managed_update(json_t *object, const json_t *before, const char *manager, c
     if (!fieldset_is_empty(changed)) {
         const json_t *mine = json_object_get(entry_find(entries, &owner), "fieldsV1");
         entry_put(entries, &owner, json_text_at(object, "apiVersion", ""),
-                  mine ? fieldset_union(mine, changed) : json_deep_copy(changed));
+                  mine ? fieldset_union(mine, changed) : json_clone(changed));
     }
     entries_put(object, entries);
 }
@@ -166,7 +166,7 @@ json_t *managed_apply(const json_t *wanted, const json_t *before, const char *ma
     }
     auto_json *entries = before ? entries_of(before, NULL) : json_array();
     auto_json *fields = fieldset_of(wanted);
-    json_t *merged = before ? json_deep_copy(before) : json_object();
+    json_t *merged = before ? json_clone(before) : json_object();
     fieldset_merge(merged, wanted);
 
     auto_json *changed = before ? fieldset_changed(before, merged) : json_object();

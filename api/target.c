@@ -32,8 +32,8 @@ static int cut(const char *path, struct pieces *pieces, struct error *err)
         if (pieces->count == PIECES_MAX)
             return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
         auto_free char *raw = must_strndup(at, length);
-        size_t decoded_length;
-        char *decoded = evhttp_uridecode(raw, 0, &decoded_length);
+        size_t decoded_length = length;
+        char *decoded = strchr(raw, '%') ? evhttp_uridecode(raw, 0, &decoded_length) : must_strdup(raw);
         if (!decoded)
             abort();
         pieces->piece[pieces->count++] = decoded;

@@ -124,7 +124,7 @@ static int store_new(struct api *api, json_t *object, json_t **ret_stored, struc
 {
     bool is_generated = json_text_at(object, "metadata.generateName", "")[0] != '\0';
     for (unsigned try = 0;; try++) {
-        if (store_create(api->store, json_deep_copy(object), ret_stored, err) == 0)
+        if (store_create(api->store, json_clone(object), ret_stored, err) == 0)
             return 0;
         if (err->kind != ERROR_ALREADY_EXISTS || !is_generated || try == LIMIT_GENERATED_NAME_TRIES)
             return -1;

@@ -29,7 +29,7 @@ static void check_labels(const json_t *vmi, const json_t *before, struct finding
 
 int admit_update(json_t *object, const json_t *before, struct findings *findings, struct error *err)
 {
-    auto_json *labels = before ? json_deep_copy(json_at(object, "metadata.labels")) : NULL;
+    auto_json *labels = before ? json_clone(json_at(object, "metadata.labels")) : NULL;
     for (size_t i = 0; labels && i < ARRAY_SIZE(RESERVED_LABELS); i++)
         json_object_del(json_at(object, "metadata.labels"), RESERVED_LABELS[i]);
     int r = spec_admit(object, findings, err);
@@ -43,7 +43,7 @@ static void keep_status(json_t *object, const json_t *before)
 {
     json_t *status = json_object_get(before, "status");
     if (status)
-        json_object_set_new(object, "status", json_deep_copy(status));
+        json_object_set_new(object, "status", json_clone(status));
     else
         json_object_del(object, "status");
 }
@@ -55,7 +55,7 @@ static void keep_deletion(json_t *object, const json_t *before)
     for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++) {
         json_t *value = json_at(before, KEYS[i]);
         if (value)
-            json_put_at(object, KEYS[i], json_deep_copy(value));
+            json_put_at(object, KEYS[i], json_clone(value));
         else
             json_drop_at(object, KEYS[i]);
     }

@@ -81,7 +81,7 @@ static void delete_vmi(struct runtime *runtime, const json_t *vm, const json_t *
     int64_t grace_s = vmi_grace_s(vmi);
     if (object_is_deleting(vm))
         grace_s = json_int_at(vm, "metadata.deletionGracePeriodSeconds", grace_s);
-    json_t *next = json_deep_copy(vmi);
+    json_t *next = json_clone(vmi);
     object_mark_deleted(next, grace_s, runtime_now_s(runtime));
     object_store(runtime, next, false);
     event_record(runtime, vm, "Normal", "SuccessfulDelete",
@@ -99,7 +99,7 @@ static void turn_on(json_t *vm)
 
 static void set_owner(struct runtime *runtime, const json_t *vm, const json_t *vmi)
 {
-    json_t *next = json_deep_copy(vmi);
+    json_t *next = json_clone(vmi);
     if (vm) {
         object_set_controller(next, vm);
         object_add_finalizer(next, FINALIZER_VM);
@@ -117,7 +117,7 @@ static void remove_vm(struct runtime *runtime, struct machine *machine, const js
         plan_release(runtime, machine);
         store_last_placement_forget(runtime->store, machine->key, &err);
     }
-    json_t *next = json_deep_copy(vm);
+    json_t *next = json_clone(vm);
     object_drop_finalizer(next, FINALIZER_VM);
     object_drop_finalizer(next, "orphan");
     if (json_at(next, "metadata.finalizers")) {
@@ -243,7 +243,7 @@ void vm_control(struct runtime *runtime, struct machine *machine)
     machine->keeps_claim = step.wants_claim;
     machine->vm_wake_s = step.wake_s;
 
-    auto_json *next = json_deep_copy(vm);
+    auto_json *next = json_clone(vm);
     if (!json_is_object(json_object_get(next, "status")))
         json_object_set_new(next, "status", json_object());
     bool bump = false;

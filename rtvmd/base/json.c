@@ -17,6 +17,29 @@ json_t *json_from_text(const char *text, size_t length, struct error *err)
     return value;
 }
 
+json_t *json_clone(const json_t *value)
+{
+    const char *key;
+    json_t *part;
+    size_t i;
+    if (!value)
+        return NULL;
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: {
+        json_t *object = json_object();
+        json_object_foreach((json_t *)value, key, part) json_object_set_new_nocheck(object, key, json_clone(part));
+        return object;
+    }
+    case JSON_ARRAY: {
+        json_t *array = json_array();
+        json_array_foreach(value, i, part) json_array_append_new(array, json_clone(part));
+        return array;
+    }
+    default:
+        return json_deep_copy(value);
+    }
+}
+
 char *json_to_text(const json_t *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);

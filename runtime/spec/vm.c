@@ -34,7 +34,7 @@ static void copy_metadata(const json_t *vm, json_t *metadata)
     for (size_t i = 0; i < ARRAY_SIZE(FROM_TEMPLATE); i++) {
         json_t *value = json_object_get(template, FROM_TEMPLATE[i]);
         if (value)
-            json_object_set_new(metadata, FROM_TEMPLATE[i], json_deep_copy(value));
+            json_object_set_new(metadata, FROM_TEMPLATE[i], json_clone(value));
     }
 }
 
@@ -44,7 +44,7 @@ json_t *spec_vmi_from_vm(const json_t *vm)
         json_pack("{s:s, s:s, s:{}}", "apiVersion", "kubevirt.io/v1", "kind", "VirtualMachineInstance", "metadata");
     copy_metadata(vm, json_object_get(vmi, "metadata"));
     json_t *spec = json_at(vm, "spec.template.spec");
-    json_object_set_new(vmi, "spec", json_is_object(spec) ? json_deep_copy(spec) : json_object());
+    json_object_set_new(vmi, "spec", json_is_object(spec) ? json_clone(spec) : json_object());
     defaults_vmi(vmi);
     return vmi;
 }

@@ -38,9 +38,26 @@ static void walks_and_changes_paths(void)
     CHECK_TEXT(text, "{\"status\":{\"phase\":{}}}");
 }
 
+static void a_clone_shares_nothing(void)
+{
+    const char *text = "{\"a\":[1,{\"b\":\"x\"},null,true,1.5],\"c\":{}}";
+    struct error err;
+    auto_json *value = json_from_text(text, strlen(text), &err);
+    auto_json *clone = json_clone(value);
+    auto_free char *before = json_to_text(clone);
+    CHECK_TEXT(before, text);
+    json_put_at(json_at(value, "a.1"), "b", json_string("y"));
+    json_put_at(value, "c.d", json_integer(1));
+    json_array_clear(json_at(value, "a"));
+    auto_free char *after = json_to_text(clone);
+    CHECK_TEXT(after, text);
+    CHECK(json_clone(NULL) == NULL);
+}
+
 int main(void)
 {
     RUN(refuses_what_is_not_json);
     RUN(walks_and_changes_paths);
+    RUN(a_clone_shares_nothing);
     return test_end();
 }
