@@ -118,7 +118,7 @@ memory() {
     plain=$(local_ memory --clients 500 --path /healthz)
     stop_rtvmd
     start_rtvmd
-    secure=$(tls memory --clients 400 --path /healthz)
+    secure=$(tls memory --clients 100 --path /healthz)
     stop_rtvmd
     echo "api: memory per idle connection: $plain KiB plain, $secure KiB over TLS (mbedTLS keeps two buffers of 16 KiB)"
 }
