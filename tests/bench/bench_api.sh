@@ -24,7 +24,8 @@ dir=$(cd "$dir" && pwd)
 
 clean_up() {
     for pid in $rtvmd_pid $etcd_pid; do
-        kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
     done
     rm -rf "$dir"
 }
