@@ -16,20 +16,13 @@ struct event_note {
     char *name;
 };
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 1099511628211u; /* FNV-1a */
-    return (hash ^ 0xff) * 1099511628211u;
-}
-
 static uint64_t hash_event(const char *uid, const char *type, const char *reason, const char *message)
 {
-    uint64_t hash = 14695981039346656037u;
-    hash = hash_text(hash, uid);
-    hash = hash_text(hash, type);
-    hash = hash_text(hash, reason);
-    return hash_text(hash, message);
+    uint64_t hash = TEXT_HASH_BEGIN;
+    hash = text_hash(hash, uid);
+    hash = text_hash(hash, type);
+    hash = text_hash(hash, reason);
+    return text_hash(hash, message);
 }
 
 static void remember(struct runtime *runtime, uint64_t hash, const json_t *event)

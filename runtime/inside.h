@@ -186,6 +186,8 @@ struct work *job_for(struct runtime *runtime, struct machine *machine, enum work
                      struct error *err);
 /* Beside the machine's one job: for what changes nothing. */
 void job_send_aside(struct runtime *runtime, struct work *work);
+/* An event about what the work found out of place, unless the same was said before. */
+void job_record_drift(struct runtime *runtime, const json_t *vmi, const json_t *before, const struct work *work);
 char *job_run_dir(const struct runtime *runtime, const struct machine *machine);
 struct work *job_new(struct runtime *runtime, struct machine *machine, enum work_kind kind);
 struct work_host *job_hold_host(struct runtime *runtime);

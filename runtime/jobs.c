@@ -20,7 +20,8 @@ void job_drop_host(struct work_host *host)
         free(host);
 }
 
-/* A unix socket's path is short: long names get the uid instead. */
+/* A unix socket's path is short: a long name is cut, and told from its like by a number. Never by what may be unknown,
+ * like the uid once the VMI is gone: the folder is removed with all that is in it, and may not be the one above. */
 char *job_run_dir(const struct runtime *runtime, const struct machine *machine)
 {
     enum { FOLDER_MAX = 80 };
@@ -28,7 +29,8 @@ char *job_run_dir(const struct runtime *runtime, const struct machine *machine)
     if (strlen(dir) <= FOLDER_MAX)
         return dir;
     free(dir);
-    return must_format("%s/%s", runtime->run_dir, machine->uid);
+    return must_format("%s/%.20s~%016llx", runtime->run_dir, machine->domain_name,
+                       (unsigned long long)text_hash(TEXT_HASH_BEGIN, machine->domain_name));
 }
 
 static void work_done(struct worker_job *job, bool canceled);
@@ -248,7 +250,7 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
 }
 
 /* ---- results */
-static void record_drift(struct runtime *runtime, const json_t *vmi, const json_t *before, const struct work *work)
+void job_record_drift(struct runtime *runtime, const json_t *vmi, const json_t *before, const struct work *work)
 {
     /* Helper threads of the kernel are put in place by every start; after it, a repair is news. */
     bool still = work->proof && !json_bool_at(work->proof, "ok", true);
@@ -285,7 +287,7 @@ static void take_proof(struct runtime *runtime, struct machine *machine, const j
         return;
     if (work->threads_only)
         keep_memory(work->proof, machine->proof);
-    record_drift(runtime, vmi, machine->proof, work);
+    job_record_drift(runtime, vmi, machine->proof, work);
     json_decref(machine->proof);
     machine->proof = take(work->proof);
     machine->repaired = vmi_status_phase(vmi) == VMI_RUNNING ? work->repaired : 0;

@@ -95,6 +95,9 @@ static void verified(struct work *work, const struct error *failure, void *arg)
     if (result)
         json_object_set_new(result, "repaired", json_integer(work->repaired));
     if (!failure && machine && strcmp(machine->uid, work->uid) == 0) {
+        auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
+        if (vmi)
+            job_record_drift(runtime, vmi, machine->proof, work);
         json_decref(machine->proof);
         machine->proof = json_incref(result);
         machine->proved_s = runtime_now_s(runtime);

@@ -110,6 +110,13 @@ bool text_equal(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+uint64_t text_hash(uint64_t hash, const char *s)
+{
+    for (; *s; s++)
+        hash = (hash ^ (unsigned char)*s) * 1099511628211u;
+    return (hash ^ 0xff) * 1099511628211u; /* a byte no text has: "ab", "c" is not "a", "bc" */
+}
+
 bool text_to_u64(const char *s, uint64_t *ret_value)
 {
     if (!*s)

@@ -35,6 +35,10 @@ bool text_starts_with(const char *s, const char *prefix);
 bool text_ends_with(const char *s, const char *suffix);
 /* NULL-safe equality; NULL equals only NULL. */
 bool text_equal(const char *a, const char *b);
+/* FNV-1a of a string, begun with TEXT_HASH_BEGIN or going on from the hash of what came before. The same in every
+ * release: names of folders are made from it. */
+#define TEXT_HASH_BEGIN UINT64_C(14695981039346656037)
+uint64_t text_hash(uint64_t hash, const char *s);
 /* Whole string as unsigned decimal: digits only, no sign, no blanks, no overflow. */
 bool text_to_u64(const char *s, uint64_t *ret_value);
 

@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "rtvmd/base/file.h"
 #include "tests/scenario/fake_world.h"
 #include "tests/test.h"
 
@@ -195,6 +196,11 @@ static void looks_at_a_running_vmi(void)
     CHECK(json_bool_at(answer.result, "ok", false));
     CHECK_INT(json_int_at(answer.result, "repaired", 0), 1);
     json_decref(take(answer.result));
+    auto_json *events = store_list(world.store, "Event", "default", NULL);
+    unsigned drifts = 0;
+    for (size_t i = 0; i < json_array_size(events); i++)
+        drifts += strcmp(json_text_at(json_array_get(events, i), "reason", ""), "Drift") == 0;
+    CHECK_INT(drifts, 2); /* seen, and put back */
     runtime_verify(world.runtime, "default", "none", true, note_result, &answer);
     CHECK_INT(answer.kind, ERROR_NOT_FOUND);
 
@@ -485,6 +491,24 @@ static void keeps_a_bounded_number_of_events(void)
     world_close(&world);
 }
 
+/* Its sockets have no room for the name. What is removed with it is its own. */
+static void a_long_name_takes_nothing_with_it(void)
+{
+    static const char NAME[] = "a-name-that-is-far-too-long-for-the-path-of-a-socket-of-a-machine";
+    world_open(&world, "one-node-8cpu");
+    auto_free char *beside = must_format("%s/beside", world.folder);
+    auto_free char *database = must_format("%s/rtvmd.db", world.folder);
+    CHECK_INT(file_make_folders(beside, 0700, &err), 0);
+    apply(NAME, "strategy=Halted"); /* there never is a VMI */
+    CHECK(world_settle(&world));
+    CHECK_INT(runtime_delete(world.runtime, "VirtualMachine", "default", NAME, -1, false, NULL, &err), 0);
+    CHECK(world_advance(&world, 60));
+    CHECK(world_get(&world, "VirtualMachine", NAME) == NULL);
+    CHECK_INT(access(beside, F_OK), 0);
+    CHECK_INT(access(database, F_OK), 0);
+    world_close(&world);
+}
+
 /* /dev/shm and /tmp alike: a limit on the size of files is the full disk. */
 static void a_full_disk_only_delays(void)
 {
@@ -753,6 +777,7 @@ int main(void)
     RUN(a_refusal_says_what_would_fit);
     RUN(what_the_host_takes_away_is_said);
     RUN(pages_nobody_knows_raise_an_alarm);
+    RUN(a_long_name_takes_nothing_with_it);
     RUN(a_full_disk_only_delays);
     RUN(keeps_a_bounded_number_of_events);
     RUN(a_volume_comes_and_goes);
