@@ -30,6 +30,7 @@ struct machine {
     uint64_t observed_at;          /* sequence number of that look */
     uint64_t settled_at;           /* of the end of the last work: looks begun before it say nothing */
     bool is_clean;
+    bool is_all_clean; /* with what the VM has beside its runs */
     int taken_up_pid; /* the process that was proven; -1: none */
     bool keeps_claim; /* the VM will start again */
     bool is_unschedulable;

@@ -237,7 +237,7 @@ void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind
         return;
     }
     if (kind == WORK_START) {
-        machine->is_clean = false;
+        machine->is_clean = machine->is_all_clean = false;
         gate_fill(runtime, work);
     }
     if (kind == WORK_ATTACH || kind == WORK_DETACH)
@@ -359,6 +359,7 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
         return; /* about another incarnation */
     if (work->kind == WORK_CLEAN && !work->failed) {
         machine->is_clean = true;
+        machine->is_all_clean = work->clean_all;
         tuning_end(runtime, machine->key);
         growth_end(runtime, machine->key);
     }

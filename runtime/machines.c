@@ -115,7 +115,7 @@ void machine_adopt_uid(struct machine *machine, const char *uid)
     if (strcmp(machine->uid, uid) == 0)
         return;
     strncpy(machine->uid, uid, sizeof machine->uid - 1);
-    machine->is_clean = false;
+    machine->is_clean = machine->is_all_clean = false;
     machine->taken_up_pid = -1;
     machine->signaled_s = machine->retry_s = machine->wake_s = 0;
     machine->failures = 0;

@@ -107,7 +107,7 @@ static void remove_vmi(struct runtime *runtime, struct machine *machine, json_t 
         log_warn("vmi %s stays: %s", machine->key, err.text);
     machine->uid[0] = '\0';
     /* What a run had was given back; what the VM has beside (when it was not being deleted then) is still there. */
-    machine->is_clean = vm && object_is_deleting(vm);
+    machine->is_clean = vm && object_is_deleting(vm) && machine->is_all_clean;
 }
 
 static const char *failure_reason(const struct machine *machine)

@@ -65,6 +65,8 @@ void fake_latency(uint64_t max_ns, bool real);
 
 /* Volumes: of how many machines there is something on disk. */
 bool fake_has_disks(const char *domain_name);
+/* What outlives a run: until the VM itself goes. */
+bool fake_keeps_disks(const char *domain_name);
 
 /* The pool of huge pages: 128 at boot. fake_pool_in_use: by domains. */
 uint64_t fake_pool_pages(void);

@@ -251,7 +251,7 @@ static void check_end(unsigned i)
     const char *status = json_text_at(vm, "status.printableStatus", "none");
     bool ok = true;
     if (!wanted[i])
-        ok = !vm && !vmi && !domain && !claim && !fake_has_disks(domain_name);
+        ok = !vm && !vmi && !domain && !claim && !fake_has_disks(domain_name) && !fake_keeps_disks(domain_name);
     else if (spec_run_strategy(vm) == VM_RUN_ALWAYS)
         ok = (up && claim && (strcmp(status, "Running") == 0 || strcmp(status, "Paused") == 0)) ||
              (!up && strcmp(status, "ErrorUnschedulable") == 0 && !claim);
