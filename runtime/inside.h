@@ -31,8 +31,8 @@ struct machine {
     uint64_t settled_at;           /* of the end of the last work: looks begun before it say nothing */
     bool is_clean;
     bool is_all_clean; /* with what the VM has beside its runs */
-    int taken_up_pid; /* the process that was proven; -1: none */
-    bool keeps_claim; /* the VM will start again */
+    int taken_up_pid;  /* the process that was proven; -1: none */
+    bool keeps_claim;  /* the VM will start again */
     bool is_unschedulable;
     int64_t waits_since_s; /* unschedulable: since the VMI was made */
     int64_t signaled_s;

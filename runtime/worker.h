@@ -19,8 +19,8 @@ struct worker_job {
     bool is_note;
 };
 
-/* Threads start with the first job; they are SCHED_OTHER and stay on `cpus` (empty: wherever the process may run). No threads at all: jobs run on the
- * loop thread, one per round (tests that must be repeatable). */
+/* Threads start with the first job; they are SCHED_OTHER and stay on `cpus` (empty: wherever the process may run). No
+ * threads at all: jobs run on the loop thread, one per round (tests that must be repeatable). */
 struct worker_pool *worker_pool_new(struct loop *loop, unsigned threads, const struct cpuset *cpus);
 /* Waits for jobs in hand, drops the others. NULL is fine. */
 void worker_pool_free(struct worker_pool *pool);

@@ -89,9 +89,8 @@ struct suggester {
 static bool fits(const struct suggester *suggester, const struct claims *claims, const struct vm_spec *spec)
 {
     struct demand demand = demand_of(spec);
-    struct board *board =
-        board_new(suggester->host, suggester->policy, claims, demand.page_bytes, &spec->wanted_cpus,
-                  suggester->policy->grow_hugepages && demand.page_bytes);
+    struct board *board = board_new(suggester->host, suggester->policy, claims, demand.page_bytes, &spec->wanted_cpus,
+                                    suggester->policy->grow_hugepages && demand.page_bytes);
     struct decision *verdict = must_calloc(1, sizeof(*verdict));
     check_wishes(board, spec, &demand, verdict);
     explain_ordinary(board, fit_ordinary_bytes(&demand, spec), verdict);
