@@ -58,7 +58,8 @@ struct probe_parameters {
     uint32_t reports;       /* then the guest powers itself off; 0: runs until the power button is pressed */
     uint32_t threshold_ns;  /* gaps of at least this are "over" and "lost" */
     uint32_t timer_reports; /* the first so many measure the timer, where there is one; the others gaps */
-    uint32_t handshake;     /* 1: begins when a byte comes on the serial port, and stays after the last report */
+    uint32_t handshake; /* 1: begins when a byte comes on the serial port (or 10 s went by), and stays after the last
+                           report */
 };
 enum { PROBE_INTERVAL_MS = 5000, PROBE_THRESHOLD_NS = 1000 };
 

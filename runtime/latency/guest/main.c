@@ -2,7 +2,7 @@
 #include "runtime/latency/guest/guest.h"
 
 /* The first vCPU looks at the power button this often; the look is not part of what it measures. */
-enum { SLICE_MS = 100, FIRST_REPORT_MS = 1000, LATE_MS = 5000 };
+enum { SLICE_MS = 100, FIRST_REPORT_MS = 1000, LATE_MS = 5000, HANDSHAKE_MS = 10000 };
 
 #define CPUS_AT 0x400000u
 #define PARAMETERS_AT (0x7c00u + PROBE_PARAMETERS_OFFSET)
@@ -121,7 +121,8 @@ void probe_lead(void)
     timer_open();
     apic_start_others();
     acpi_watch_button();
-    while (probe.handshake && !serial_has_byte()) {
+    uint64_t from = read_tsc();
+    while (probe.handshake && read_tsc() - from < clock_cycles(HANDSHAKE_MS) && !serial_has_byte()) {
         clock_wait_us(1000);
         leave_when_asked();
     }
