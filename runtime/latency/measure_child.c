@@ -1,5 +1,6 @@
 /* The child is this same program started anew (/proc/self/exe with the hidden verb). It gets
- *   argv: KINDS CPUS LOAD-CPUS DURATION-MS, lists empty for none   1: a pipe for one JSON object   2: one for an error
+ *   argv: KINDS CPUS LOAD-CPUS DURATION-MS PARENT-PID, lists empty for none
+ *   1: a pipe for one JSON object   2: one for an error
  * and runs on every CPU the machine lets it, not on the daemon's few. It dies with the thread that made it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 #include "runtime/latency/load.h"
 #include "runtime/latency/measure.h"
 
-enum { LOOK_MS = 100, ARGUMENTS = 5 };
+enum { LOOK_MS = 100, ARGUMENTS = 6 };
 
 struct child {
     pid_t pid;
@@ -55,11 +56,12 @@ static int start(const struct measure_request *request, struct child *ret_child,
     auto_free struct cpuset_text *load = must_calloc(1, sizeof *load);
     auto_free char *kind = must_strdup(measure_kind_text(request->wanted));
     auto_free char *duration = must_format("%" PRIu64, request->duration_ms);
+    auto_free char *parent = must_format("%d", getpid());
     char program[] = "rtvmd";
     char verb[] = MEASURE_VERB;
     cpuset_format(&request->cpus, cpus);
     cpuset_format(&request->load_cpus, load);
-    char *argv[] = {program, verb, kind, cpus->text, load->text, duration, NULL};
+    char *argv[] = {program, verb, kind, cpus->text, load->text, duration, parent, NULL};
     int out[2];
     int error_out[2];
     if (pipe2(out, O_CLOEXEC) < 0)
@@ -217,13 +219,21 @@ static int measure_and_tell(const struct measure_request *request, struct error 
     return fflush(stdout) == 0 ? 0 : fail_errno(err, "write the answer");
 }
 
+static bool is_parent_there(const char *pid)
+{
+    uint64_t parent;
+    return text_to_u64(pid, &parent) && parent == (uint64_t)getppid();
+}
+
 int measure_child(int argc, char **argv)
 {
     struct measure_request request;
     struct error err;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    run_everywhere();
     int r = read_request(argc, argv, &request, &err);
+    if (r == 0 && !is_parent_there(argv[5]))
+        return 1; /* killed before we could ask for the signal: nobody wants to know */
+    run_everywhere();
     if (r == 0)
         r = cpuset_is_empty(&request.cpus) ? only_load(&request, &err) : measure_and_tell(&request, &err);
     if (r == 0)

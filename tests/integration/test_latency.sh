@@ -87,9 +87,12 @@ is_called_off() {
         rtvmd stop probed
 }
 
+nobody_measures() {
+    ! pgrep -f '^rtvmd latency-measure'
+}
 fails_with_the_daemon() {
     wait_for 60 is_missing "$vmis/probed" && host_test cut '{"duration": "1h"}' && wait_for 10 test_phase_is cut Running &&
-        daemon_kill && daemon_start && wait_for 10 test_phase_is cut Failed && ! pgrep -f '^rtvmd latency-measure' &&
+        daemon_kill && daemon_start && wait_for 10 test_phase_is cut Failed && wait_for 10 nobody_measures &&
         [ "$(api GET /api/v1/nodes | jq -r '.items[0].metadata.annotations["rtvmd.io/exclusive-cpus-free"]')" = 1 ]
 }
 

@@ -96,7 +96,11 @@ asks_who_it_is() {
     url=$(sed -n 's/.*listening url=//p' "$folder/daemon.log" | tail -n 1)
     token=$(rtvmd token create --user scraper --role view | tail -n 1)
     [ "$(curl -sk -m 10 -o /dev/null -w '%{http_code}' "$url/metrics")" = 401 ] &&
-        [ "$(curl -sk -m 10 -o "$folder/page.5" -w '%{http_code}' -H "Authorization: Bearer $token" "$url/metrics")" = 200 ] &&
+        wait_for 30 shows_the_vm_to "$token"
+}
+# Whose connection to libvirt is as new as itself.
+shows_the_vm_to() {
+    [ "$(curl -sk -m 10 -o "$folder/page.5" -w '%{http_code}' -H "Authorization: Bearer $1" "$url/metrics")" = 200 ] &&
         reads 5 && grep -q '^kubevirt_vmi_vcpu_seconds_total{.*name="vm"' "$folder/samples.5"
 }
 # Objects are shown even when libvirt is gone.
