@@ -26,7 +26,7 @@ grows() {
         wait_for 60 phase_is grown Running && [ "$(cat "$pool")" -gt "$before" ] && rtvmd verify grown
 }
 is_shown() {
-    rtvmd get hostchanges | grep hugepages-2048kB
+    rtvmd get hostchanges -o wide | grep hugepages-2048kB
 }
 is_taken_up() {
     grown=$(cat "$pool") pid=$(qemu_pid grown)
