@@ -19,7 +19,7 @@ PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lmbedtls -lm
 # are left out (left_out.c, no_unwinding.ld).
 ifdef STATIC
 STATIC_LIBS ?= build/static-libs
-PACKAGE_CFLAGS := -I$(STATIC_LIBS)/include -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+PACKAGE_CFLAGS := -isystem $(STATIC_LIBS)/include -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 comma := ,
 WRAPPED := getaddrinfo freeaddrinfo getnameinfo getpwuid getpwuid_r getpwnam getpwnam_r getgrgid getgrgid_r getgrnam \
 	getgrnam_r getgrouplist initgroups getprotobynumber getservbyname dlopen dlsym dlclose dlerror

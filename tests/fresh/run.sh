@@ -52,7 +52,13 @@ inside() {
 clean_up() {
     [ -s "$folder/machine.pid" ] || return 0
     # shellcheck disable=SC2016  # expanded inside
-    inside sh -c 'kill $(cat /run/rtvmd.pid /run/libvirt/qemu/default_*.pid /run/libvirtd.pid /run/virtlogd.pid 2>/dev/null)' 2>/dev/null
+    inside sh -c 'kill $(cat /run/rtvmd.pid /run/libvirt/qemu/default_*.pid 2>/dev/null)' 2>/dev/null
+    # whatever lives in its namespace, which nobody else is in
+    world=$(readlink "/proc/$(cat "$folder/machine.pid")/ns/mnt")
+    [ "$world" != "$(readlink /proc/self/ns/mnt)" ] || world=""
+    for process in /proc/[0-9]*; do
+        [ -z "$world" ] || [ "$(readlink "$process/ns/mnt" 2>/dev/null)" != "$world" ] || kill "${process#/proc/}" 2>/dev/null
+    done
     kill "$(cat "$folder/machine.pid")" "$(cat "$folder/socat.pid" 2>/dev/null)" 2>/dev/null
 }
 
