@@ -160,8 +160,8 @@ test-static: $(PROGRAM) static ## All integration tests with the static binary
 test-fresh: static ## The static binary on a minimal Debian with nothing but libvirt and QEMU
 	@BUILD=$(BUILD) TEST_TIMEOUT=1800 tests/run tests/fresh/run.sh
 
-test-edge: static ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end
-	@BUILD=$(BUILD) sh tests/edge/run.sh
+test-edge: static ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end; PART=tune: its tuning
+	@BUILD=$(BUILD) PART="$(PART)" sh tests/edge/run.sh
 
 lint: ## Layers, house rules, formatting, clang-tidy, cppcheck, shellcheck
 	@BUILD=$(BUILD) sh tests/lint/lint.sh

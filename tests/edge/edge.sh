@@ -1,10 +1,15 @@
 #!/bin/sh
 # The edge host as one test program: makes or finds the image, packs what is under test, boots, and passes on the TAP of
-# driver.sh. EDGE_TIMEOUT (1200) bounds the run in seconds. The logs stay in BUILD/edge: console.log and tap.log.
+# what runs inside. EDGE_TIMEOUT (1200) bounds the run in seconds. The logs stay in BUILD/edge: NAME-console.log and
+# NAME-tap.log. Another part of the tests says by the environment what is different: EDGE_NAME, EDGE_DRIVER (the script
+# that runs inside), EDGE_FILES (what it needs), EDGE_KERNEL (a folder with vmlinuz and initrd), EDGE_BOOT (options
+# instead of those that isolate CPUs).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 folder=$build/edge
+name=${EDGE_NAME:-edge}
+kernel=${EDGE_KERNEL:-$folder}
 
 skip_all() {
     echo "ok 1 - the edge host # SKIP $*"
@@ -37,7 +42,9 @@ if ! package=$(rtvmd/dist/deb.sh "$build/static/rtvmd" "$payload/deb" 2>"$payloa
     exit 1
 fi
 cp "$package" "$payload/edge/rtvmd.deb"
-cp tests/edge/driver.sh tests/edge/second.yaml tests/edge/third.yaml examples/fedora-realtime.yaml "$payload/edge/"
+cp "${EDGE_DRIVER:-tests/edge/driver.sh}" "$payload/edge/driver.sh"
+# shellcheck disable=SC2086
+cp ${EDGE_FILES:-tests/edge/second.yaml tests/edge/third.yaml examples/fedora-realtime.yaml} "$payload/edge/"
 # Any disk that boots will do for the seed manifest's image; this one needs no download.
 cp "$build/static/obj/runtime/latency/guest/probe.img" "$payload/edge/disk.img"
 truncate -s 1M "$payload/edge/disk.img"
@@ -45,25 +52,25 @@ tar -C "$payload/edge" -cf "$payload/payload.tar" .
 
 # Without svm there is no KVM to try inside: emulated, it stops the whole machine. With -cpu max QEMU 7.2 emulates
 # something wrongly: paths come out of libmount as "xxx", and systemd finds none of its mounts.
-: >"$folder/console.log"
-: >"$folder/tap.log" # there before tail looks
+: >"$folder/$name-console.log"
+: >"$folder/$name-tap.log" # there before tail looks
 timeout -k 5 "${EDGE_TIMEOUT:-1200}" qemu-system-x86_64 -nodefaults -display none -M q35 -accel tcg,thread=multi -cpu qemu64,svm=off,pdpe1gb=on,rdtscp=on \
     -smp 8,sockets=2,cores=4,threads=1 -m 7G \
     -object memory-backend-ram,id=node0,size=3584M -object memory-backend-ram,id=node1,size=3584M \
     -numa node,nodeid=0,cpus=0-3,memdev=node0 -numa node,nodeid=1,cpus=4-7,memdev=node1 -numa dist,src=0,dst=1,val=21 \
     -drive "file=$folder/disk.img,format=raw,if=virtio,snapshot=on" \
     -drive "file=$payload/payload.tar,format=raw,if=virtio,readonly=on" \
-    -kernel "$folder/vmlinuz" -initrd "$folder/initrd" -append "root=/dev/vda rw console=ttyS0 quiet loglevel=4 \
-systemd.show_status=0 hugepagesz=1G hugepages=0:1,1:2 isolcpus=managed_irq,domain,2-7 nohz_full=2-7 rcu_nocbs=2-7 \
-irqaffinity=0-1 sysctl.kernel.sched_rt_runtime_us=-1 mitigations=off" \
-    -serial "file:$folder/console.log" -serial "file:$folder/tap.log" 2>"$payload/qemu.log" &
+    -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" -append "root=/dev/vda rw console=ttyS0 quiet loglevel=4 \
+systemd.show_status=0 hugepagesz=1G hugepages=0:1,1:2 mitigations=off ${EDGE_BOOT-isolcpus=managed_irq,domain,2-7 \
+nohz_full=2-7 rcu_nocbs=2-7 irqaffinity=0-1 sysctl.kernel.sched_rt_runtime_us=-1}" \
+    -serial "file:$folder/$name-console.log" -serial "file:$folder/$name-tap.log" 2>"$payload/qemu.log" &
 qemu=$!
-tail -n +1 -F --pid="$qemu" "$folder/tap.log" 2>/dev/null
+tail -n +1 -F --pid="$qemu" "$folder/$name-tap.log" 2>/dev/null
 wait "$qemu"
 status=$?
 qemu=""
-[ "$status" -eq 0 ] && grep -q '^1\.\.[0-9]' "$folder/tap.log" && exit 0
+[ "$status" -eq 0 ] && grep -q '^1\.\.[0-9]' "$folder/$name-tap.log" && exit 0
 echo "not ok - the edge host ran to its end (status $status; 124: longer than EDGE_TIMEOUT)"
 sed 's/^/# /' "$payload/qemu.log"
-tr -d '\r' <"$folder/console.log" | tail -n 30 | sed 's/^/# /'
+tr -d '\r' <"$folder/$name-console.log" | tail -n 30 | sed 's/^/# /'
 exit 1
