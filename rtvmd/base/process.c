@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -128,4 +129,26 @@ int process_run(const char *const argv[], unsigned deadline_ms, size_t output_li
     text_finish(&streams[0].text);
     text_finish(&streams[1].text);
     return result;
+}
+
+int process_spawn_self(char *const argv[], char *const environment[], const int *fd, size_t fd_count, pid_t *ret_pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    for (size_t i = 0; i < fd_count; i++)
+        posix_spawn_file_actions_adddup2(&actions, fd[i], (int)i + 1);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    errno = posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes, argv, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return errno ? -1 : 0;
 }

@@ -1,6 +1,8 @@
 /* Child programs, run without a shell. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "rtvmd/base/error.h"
 #include "rtvmd/base/text.h"
 
@@ -11,3 +13,8 @@
  * thread of the daemon. */
 int process_run(const char *const argv[], unsigned deadline_ms, size_t output_limit, struct text *ret_output,
                 struct error *err);
+
+/* Starts this very program anew with argv and environment, and does not wait: standard input is empty, fd[i] becomes
+ * its descriptor i + 1 (none of fd may be one of those), no signal is blocked or handled. -1 with errno set; *ret_pid
+ * is the caller's to wait for. */
+int process_spawn_self(char *const argv[], char *const environment[], const int *fd, size_t fd_count, pid_t *ret_pid);

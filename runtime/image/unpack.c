@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "rtvmd/base/limits.h"
+#include "rtvmd/base/process.h"
 #include "rtvmd/base/text.h"
 
 enum { FIRST_ARCHIVE = 3, CHUNK_BYTES = 64 << 10, PIPE_BYTES = 1 << 20, RESULT_BYTES_MAX = 8192, POLL_MS = 500 };
@@ -43,24 +43,9 @@ static int spawn(const struct unpack_job *job, const int *fds, size_t fd_count, 
         snprintf(kind, sizeof kind, "disk");
     char *argv[] = {program, verb, kind, name, count, NULL};
     char *environment[] = {NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    for (size_t i = 0; i < fd_count; i++)
-        posix_spawn_file_actions_adddup2(&actions, fds[i], (int)i + 1);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    errno = posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes, argv, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return errno ? fail_errno(err, "start the unpacking child") : 0;
+    return process_spawn_self(argv, environment, fds, fd_count, ret_pid) < 0
+               ? fail_errno(err, "start the unpacking child")
+               : 0;
 }
 
 static int start(const struct unpack_job *job, struct child *ret_child, struct error *err)

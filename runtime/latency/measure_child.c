@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "rtvmd/base/limits.h"
+#include "rtvmd/base/process.h"
 #include "runtime/latency/load.h"
 #include "runtime/latency/measure.h"
 
@@ -27,28 +27,6 @@ struct child {
     int out;
     int error_out;
 };
-
-static int spawn(char *const argv[], int out, int error_out, pid_t *ret_pid, struct error *err)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, 1);
-    posix_spawn_file_actions_adddup2(&actions, error_out, 2);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    errno = posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return errno ? fail_errno(err, "start the measuring child") : 0;
-}
 
 static int start(const struct measure_request *request, struct child *ret_child, struct error *err)
 {
@@ -68,7 +46,9 @@ static int start(const struct measure_request *request, struct child *ret_child,
         return fail_errno(err, "start the measuring child");
     int r = pipe2(error_out, O_CLOEXEC) < 0 ? fail_errno(err, "start the measuring child") : 0;
     if (r == 0) {
-        r = spawn(argv, out[1], error_out[1], &ret_child->pid, err);
+        const int told[] = {out[1], error_out[1]};
+        if (process_spawn_self(argv, environ, told, ARRAY_SIZE(told), &ret_child->pid) < 0)
+            r = fail_errno(err, "start the measuring child");
         close(error_out[1]);
         ret_child->error_out = error_out[0];
     }
