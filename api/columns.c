@@ -171,6 +171,22 @@ char *column_placement_emulator(const json_t *placement)
     return cpus_text(&cpus);
 }
 
+char *column_placement_pages(const json_t *placement)
+{
+    auto_text text = {0};
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_at(placement, "spec.pages"), i, row)
+    {
+        json_int_t mib = json_int_at(row, "pageBytes", 0) >> 20;
+        if (mib > 0)
+            text_printf(&text, "%s%lld:%lldx%lld%s", text.length ? "," : "", (long long)json_int_at(row, "node", -1),
+                        (long long)json_int_at(row, "pages", 0), (long long)(mib >= 1024 ? mib >> 10 : mib),
+                        mib >= 1024 ? "Gi" : "Mi");
+    }
+    return must_strdup(text_cstr(&text));
+}
+
 char *column_placement_proof(const json_t *placement)
 {
     const json_t *ok = json_at(placement, "status.proof.ok");

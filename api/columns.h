@@ -19,4 +19,6 @@ char *column_data_count(const json_t *object);
 char *column_change_owner(const json_t *change);
 char *column_placement_cpus(const json_t *placement);
 char *column_placement_emulator(const json_t *placement);
+/* "0:4x1Gi,1:2048x2Mi": node, pages, size */
+char *column_placement_pages(const json_t *placement);
 char *column_placement_proof(const json_t *placement);

@@ -96,19 +96,20 @@ static const struct resource_column PLACEMENT_COLUMNS[] = {
     {"Phase", ".status.phase", NULL, "string", 0, "Phase of the VM."},
     {"CPUs", NULL, column_placement_cpus, "string", 0, "Host CPUs of the vCPUs."},
     {"Emulator", NULL, column_placement_emulator, "string", 0, "Host CPUs of QEMU's own threads."},
+    {"Pages", NULL, column_placement_pages, "string", 0, "Huge pages: node, number, size."},
     {"Proven", NULL, column_placement_proof, "string", 0, "Whether every thread is where the plan says."},
     AGE,
 };
 
 static const struct resource_column HOST_CHANGE_COLUMNS[] = {
     NAME,
+    {"Target", ".spec.target", NULL, "string", 0, "What was changed."},
     {"For", NULL, column_change_owner, "string", 0, "The VM it was changed for."},
     {"Before", ".status.before", NULL, "string", 0, "As it was before anybody tuned it."},
     {"Wanted", ".status.wanted", NULL, "string", 0, "As all that tune want it together."},
     {"Found", ".status.found", NULL, "string", 0, "As it is now."},
     {"State", ".status.state", NULL, "string", 0, "Applied, Pending, NotApplied, Overridden or Gone."},
     AGE,
-    {"Target", ".spec.target", NULL, "string", 1, "What was changed."},
 };
 
 static const char *const EVENT_FIELDS[] = {"involvedObject.kind",

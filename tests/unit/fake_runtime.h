@@ -125,10 +125,10 @@ void runtime_screen(struct runtime *runtime, const char *namespace_, const char 
 json_t *runtime_host_change(struct runtime *runtime, const char *name)
 {
     (void)runtime;
-    json_t *change = json_pack("{s:s, s:s, s:{s:s}, s:{s:{s:s, s:s, s:s}}, s:{s:s, s:s, s:s, s:s}}", "apiVersion",
+    json_t *change = json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:{s:s, s:s, s:s}}, s:{s:s, s:s, s:s, s:s}}", "apiVersion",
                                "rtvmd.io/v1alpha1", "kind", "HostChange", "metadata", "name", "statistics-1", "spec",
-                               "owner", "kind", "VirtualMachineInstance", "namespace", "default", "name", "x", "status",
-                               "before", "1", "wanted", "10", "found", "10", "state", "Applied");
+                               "target", "/sys/x", "owner", "kind", "VirtualMachineInstance", "namespace", "default",
+                               "name", "x", "status", "before", "1", "wanted", "10", "found", "10", "state", "Applied");
     if (!name)
         return json_pack("[o]", change);
     if (strcmp(name, "statistics-1") == 0)

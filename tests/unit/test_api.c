@@ -469,7 +469,7 @@ static void host_changes_are_shown(void)
     CHECK_TEXT(asked.text, "undo statistics-1");
     ask_with("GET", "/apis/rtvmd.io/v1alpha1/hostchanges", "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n",
              "");
-    CHECK(strstr(text_cstr(&heard), "[\"statistics-1\",\"default/x\",\"1\",\"10\",\"10\",\"Applied\""));
+    CHECK(strstr(text_cstr(&heard), "[\"statistics-1\",\"/sys/x\",\"default/x\",\"1\",\"10\",\"10\",\"Applied\""));
 }
 
 static void placements_are_proven(void)

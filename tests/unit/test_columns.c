@@ -27,6 +27,11 @@ static void placements_show_cpus(void)
     CHECK_TEXT(shown(column_placement_cpus, p), "0-1,4-5");
     p->vcpu_count = 2; /* none floats: the CPUs floating ones would have are nobody's */
     CHECK_TEXT(shown(column_placement_cpus, p), "4-5");
+    p->page_count = 3;
+    p->page[0] = (struct claimed_pages){.node = 0, .page_bytes = 1 << 30, .pages = 4};
+    p->page[1] = (struct claimed_pages){.node = 1, .page_bytes = 2 << 20, .pages = 512};
+    p->page[2] = (struct claimed_pages){.node = 1, .page_bytes = PLACE_ORDINARY_PAGE_BYTES, .pages = 100};
+    CHECK_TEXT(shown(column_placement_pages, p), "0:4x1Gi,1:512x2Mi");
     free(p);
     auto_json *odd = json_pack("{s:{s:{s:i, s:s, s:i}}}", "spec", "vcpus", "0", -1, "1", "x", "2", CPUSET_MAX);
     auto_free char *cell = column_placement_cpus(odd);
