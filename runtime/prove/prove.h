@@ -32,6 +32,15 @@ struct prove_thread {
     char because[200]; /* when not ok */
 };
 
+/* Huge pages of one size on one node: what backs one guest cell. */
+struct prove_huge {
+    int node; /* id */
+    uint64_t page_bytes;
+    uint64_t bytes;
+    uint64_t wanted_bytes;
+};
+enum { PROVE_HUGE_MAX = 2 * LIMIT_HOST_NODES };
+
 struct prove_memory {
     uint64_t wanted_locked_bytes; /* at least; 0: not asked */
     uint64_t locked_bytes;
@@ -39,6 +48,9 @@ struct prove_memory {
     uint64_t hugepage_bytes;
     struct cpuset wanted_nodes; /* empty: any */
     struct cpuset nodes;        /* nodes that hold guest pages */
+    bool huge_known;            /* the kernel told where huge pages are */
+    unsigned huge_count;
+    struct prove_huge huge[PROVE_HUGE_MAX];
     bool ok;
     char because[200];
 };
@@ -70,7 +82,8 @@ int prove_threads(const char *root, int pid, const struct placement *placement, 
 int prove_repair(const struct proof *proof, struct error *err);
 /* {"ok","pid","driftCount","threads":[{"name","tid","role","index","cpus","wantedCpus","lastCpu","policy","priority",
  * "wantedPolicy","wantedPriority","ok","because"}],"memory":{"lockedBytes","wantedLockedBytes","hugepageBytes",
- * "wantedHugepageBytes","nodes","wantedNodes","ok","because"}}: CPU and node sets as text ("0-3"), policies as words.
+ * "wantedHugepageBytes","hugepages":[{"node","pageBytes","bytes","wantedBytes"}],"nodes","wantedNodes","ok",
+ * "because"}}: CPU and node sets as text ("0-3"), policies as words.
  */
 json_t *proof_to_json(const struct proof *proof);
 /* The table a person reads, from that JSON. */

@@ -11,6 +11,8 @@ int reading_threads(const char *root, int pid, struct proof *proof, struct error
  * process in ordinary pages. */
 int reading_memory(const char *root, int pid, uint64_t guest_bytes, struct prove_memory *ret_memory,
                    uint64_t *ret_resident_bytes, struct error *err);
+/* The row of a node and page size, added when there was none; NULL when there is no more room. */
+struct prove_huge *reading_huge(struct prove_memory *memory, int node, uint64_t page_bytes);
 /* One thread folder (/proc/PID/task/TID or /proc/TID). 1: read, 0: gone meanwhile. */
 int reading_thread(const char *root, const char *folder, int tid, struct prove_thread *ret_thread, struct error *err);
 

@@ -47,33 +47,58 @@ static bool is_huge(const char *line, size_t length)
     return false;
 }
 
-static void collect_nodes(const char *line, size_t length, struct cpuset *nodes)
+struct prove_huge *reading_huge(struct prove_memory *memory, int node, uint64_t page_bytes)
 {
+    for (unsigned i = 0; i < memory->huge_count; i++)
+        if (memory->huge[i].node == node && memory->huge[i].page_bytes == page_bytes)
+            return &memory->huge[i];
+    if (memory->huge_count == ARRAY_SIZE(memory->huge))
+        return NULL;
+    memory->huge[memory->huge_count] = (struct prove_huge){.node = node, .page_bytes = page_bytes};
+    return &memory->huge[memory->huge_count++];
+}
+
+static uint64_t page_bytes_of(const char *line, size_t length)
+{
+    static const char KEY[] = " kernelpagesize_kB=";
+    const char *at = memmem(line, length, KEY, strlen(KEY));
+    return at ? strtoull(at + strlen(KEY), NULL, 10) * 1024 : 0;
+}
+
+/* "N1=4": four pages, of the mapping's own size, on node 1. */
+static void collect_nodes(const char *line, size_t length, bool huge, struct prove_memory *memory)
+{
+    uint64_t page_bytes = page_bytes_of(line, length);
     for (const char *word = memchr(line, ' ', length); word; word = memchr(word, ' ', length - (size_t)(word - line))) {
         word++;
         char *end;
         if (*word != 'N')
             continue;
         unsigned long node = strtoul(word + 1, &end, 10);
-        if (end > word + 1 && *end == '=' && strtoull(end + 1, NULL, 10) > 0)
-            cpuset_add(nodes, (unsigned)node);
+        unsigned long long pages = end > word + 1 && *end == '=' ? strtoull(end + 1, NULL, 10) : 0;
+        if (pages == 0 || node >= CPUSET_MAX)
+            continue;
+        cpuset_add(&memory->nodes, (unsigned)node);
+        struct prove_huge *row = huge ? reading_huge(memory, (int)node, page_bytes) : NULL;
+        if (row)
+            row->bytes += pages * page_bytes;
     }
 }
 
-static struct cpuset nodes_of_guest(const char *numa_maps, const char *maps, uint64_t guest_bytes)
+static void find_guest(const char *numa_maps, const char *maps, uint64_t guest_bytes, struct prove_memory *memory)
 {
-    struct cpuset nodes = {0};
     struct mapping mapping = {0};
     for (const char *line = numa_maps; *line;) {
         size_t length = strcspn(line, "\n");
         unsigned long long start = strtoull(line, NULL, 16);
         while (mapping.start < start && next_mapping(&maps, guest_bytes, &mapping)) {
         }
-        if (is_huge(line, length) || (mapping.start == start && mapping.may_be_guest))
-            collect_nodes(line, length, &nodes);
+        bool huge = is_huge(line, length);
+        if (huge || (mapping.start == start && mapping.may_be_guest))
+            collect_nodes(line, length, huge, memory);
         line += length + (line[length] == '\n');
     }
-    return nodes;
+    memory->huge_known = true;
 }
 
 static uint64_t bytes_of(const char *status, const char *key)
@@ -107,7 +132,7 @@ int reading_memory(const char *root, int pid, uint64_t guest_bytes, struct prove
         return 0;
     }
     if (read_file(root, pid, "numa_maps", &numa_maps, err) == 0 && read_file(root, pid, "maps", &maps, err) == 0)
-        memory.nodes = nodes_of_guest(text_cstr(&numa_maps), text_cstr(&maps), guest_bytes);
+        find_guest(text_cstr(&numa_maps), text_cstr(&maps), guest_bytes, &memory);
     else if (err->kind != ERROR_NOT_FOUND) /* a kernel without NUMA has no numa_maps */
         return -1;
     *ret_memory = memory;

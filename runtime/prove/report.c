@@ -30,6 +30,17 @@ static json_t *thread_to_json(const struct prove_thread *thread)
     return object;
 }
 
+static json_t *huge_to_json(const struct prove_memory *memory)
+{
+    json_t *rows = json_array();
+    for (unsigned i = 0; i < memory->huge_count; i++)
+        json_array_append_new(rows, json_pack("{s:i,s:I,s:I,s:I}", "node", memory->huge[i].node, "pageBytes",
+                                              (json_int_t)memory->huge[i].page_bytes, "bytes",
+                                              (json_int_t)memory->huge[i].bytes, "wantedBytes",
+                                              (json_int_t)memory->huge[i].wanted_bytes));
+    return rows;
+}
+
 static json_t *memory_to_json(const struct prove_memory *memory)
 {
     json_t *object = json_object();
@@ -37,6 +48,7 @@ static json_t *memory_to_json(const struct prove_memory *memory)
     json_object_set_new(object, "wantedLockedBytes", json_integer((json_int_t)memory->wanted_locked_bytes));
     json_object_set_new(object, "hugepageBytes", json_integer((json_int_t)memory->hugepage_bytes));
     json_object_set_new(object, "wantedHugepageBytes", json_integer((json_int_t)memory->wanted_hugepage_bytes));
+    json_object_set_new(object, "hugepages", huge_to_json(memory));
     json_object_set_new(object, "nodes", set_to_json(&memory->nodes));
     json_object_set_new(object, "wantedNodes", set_to_json(&memory->wanted_nodes));
     json_object_set_new(object, "ok", json_boolean(memory->ok));
@@ -125,6 +137,15 @@ static void write_memory(const json_t *memory, struct text *out)
     text_table_cell(&table, "in huge pages");
     bytes_cell(&table, "", json_int_at(memory, "hugepageBytes", 0));
     bytes_cell(&table, "", json_int_at(memory, "wantedHugepageBytes", 0));
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_at(memory, "hugepages"), i, row)
+    {
+        text_table_cell(&table, "  of %lld MiB on node %lld", (long long)json_int_at(row, "pageBytes", 0) >> 20,
+                        (long long)json_int_at(row, "node", 0));
+        bytes_cell(&table, "", json_int_at(row, "bytes", 0));
+        bytes_cell(&table, "", json_int_at(row, "wantedBytes", 0));
+    }
     const char *wanted_nodes = json_text_at(memory, "wantedNodes", "");
     if (*wanted_nodes) {
         text_table_cell(&table, "on node");

@@ -173,11 +173,41 @@ static struct cpuset planned_nodes(const struct placement *placement)
     return nodes;
 }
 
+/* A row for every guest cell: a cell is on a node of its own, so the pages found there are the cell's. */
+static void want_huge(struct prove_memory *memory, const struct placement *placement)
+{
+    for (unsigned i = 0; i < placement->cell_count; i++) {
+        const struct placement_cell *cell = &placement->cell[i];
+        struct prove_huge *row = cell->page_bytes ? reading_huge(memory, cell->host_node, cell->page_bytes) : NULL;
+        if (row)
+            row->wanted_bytes += cell->memory_bytes;
+    }
+}
+
+static const struct prove_huge *short_huge(const struct prove_memory *memory)
+{
+    for (unsigned i = 0; i < memory->huge_count && memory->huge_known; i++)
+        if (memory->huge[i].bytes < memory->huge[i].wanted_bytes)
+            return &memory->huge[i];
+    return NULL;
+}
+
+/* A guest that sees one cell over several nodes: the kernel chooses how much from which. */
+static bool has_other_pages(const struct prove_memory *memory, const struct placement *placement)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < memory->huge_count; i++)
+        bytes += memory->huge[i].page_bytes == placement->hugepage_bytes ? memory->huge[i].bytes : 0;
+    return placement->cell_count == 0 && memory->huge_known && bytes < memory->wanted_hugepage_bytes;
+}
+
 void wish_compare_memory(struct prove_memory *memory, const struct placement *placement, const struct vm_spec *spec,
                          bool want_locked, uint64_t resident_bytes)
 {
     memory->wanted_hugepage_bytes = planned_hugepage_bytes(placement, spec);
     memory->wanted_nodes = planned_nodes(placement);
+    want_huge(memory, placement);
+    const struct prove_huge *missing = short_huge(memory);
     uint64_t ordinary_guest =
         spec->memory_bytes > memory->wanted_hugepage_bytes ? spec->memory_bytes - memory->wanted_hugepage_bytes : 0;
     if (want_locked)
@@ -194,6 +224,13 @@ void wish_compare_memory(struct prove_memory *memory, const struct placement *pl
     else if (!cpuset_is_empty(&memory->wanted_nodes) && !cpuset_is_subset(&memory->nodes, &memory->wanted_nodes))
         snprintf(memory->because, room, "guest memory on node %.60s, planned %.60s",
                  cpuset_format(&memory->nodes, &found), cpuset_format(&memory->wanted_nodes, &wanted));
+    else if (missing)
+        snprintf(memory->because, room, "%llu bytes in pages of %llu KiB on node %d, planned %llu",
+                 (unsigned long long)missing->bytes, (unsigned long long)missing->page_bytes / 1024, missing->node,
+                 (unsigned long long)missing->wanted_bytes);
+    else if (has_other_pages(memory, placement))
+        snprintf(memory->because, room, "not all guest memory is in pages of %llu KiB",
+                 (unsigned long long)placement->hugepage_bytes / 1024);
     else
         memory->ok = true;
 }

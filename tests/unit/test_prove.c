@@ -214,6 +214,40 @@ static void sees_memory_drift(void)
     CHECK_TEXT(elsewhere.memory.because, "guest memory on node 0, planned 1");
 }
 
+/* Two cells, 1 GiB in one page on node 1, 1 GiB in pages of 2 MiB on node 0. */
+static void every_cell_has_its_own_pages(void)
+{
+    static const char MAPS_OF_TWO[] = "7f0000000000 bind:1 file=/a huge dirty=1 N1=1 kernelpagesize_kB=1048576\n"
+                                      "7f4000000000 bind:0 file=/b huge dirty=512 N0=512 kernelpagesize_kB=2048\n";
+    static const char SWAPPED[] = "7f0000000000 bind:1 file=/a huge dirty=1 N0=1 kernelpagesize_kB=1048576\n"
+                                  "7f4000000000 bind:0 file=/b huge dirty=512 N1=512 kernelpagesize_kB=2048\n";
+    struct placement placement = plan();
+    struct vm_spec spec = SPEC;
+    spec.memory_bytes = 2 * (uint64_t)GIB;
+    placement.cell[0] = (struct placement_cell){.host_node = 0, .memory_bytes = GIB, .page_bytes = 2 << 20};
+    placement.cell[1] = (struct placement_cell){.host_node = 1, .memory_bytes = GIB, .page_bytes = GIB};
+    placement.cell_count = 2;
+    put_guest_as_planned();
+    put_memory(200 << 20, 2 * (uint64_t)GIB, 90 << 20, MAPS_OF_TWO, MAPS);
+    auto_proof proof = {0};
+    CHECK_INT(drift_of(&placement, &spec, &proof), 0);
+    CHECK_INT(proof.memory.huge_count, 2);
+    auto_text table = {0};
+    auto_json *json = proof_to_json(&proof);
+    proof_write_table(json, &table);
+    CHECK(strstr(text_cstr(&table), "of 2 MiB on node 0     1024.0 MiB  1024.0 MiB"));
+    put_memory(200 << 20, 2 * (uint64_t)GIB, 90 << 20, SWAPPED, MAPS);
+    auto_proof swapped = {0};
+    CHECK_INT(drift_of(&placement, &spec, &swapped), 1);
+    CHECK_TEXT(swapped.memory.because, "0 bytes in pages of 2048 KiB on node 0, planned 1073741824");
+    placement.cell_count = 0; /* one cell over both nodes, in pages of 1 GiB */
+    placement.hugepage_bytes = GIB;
+    placement.memory_nodes = cpuset_range(0, 1);
+    auto_proof other_size = {0};
+    CHECK_INT(drift_of(&placement, &spec, &other_size), 1);
+    CHECK_TEXT(other_size.memory.because, "not all guest memory is in pages of 1048576 KiB");
+}
+
 static void looks_at_threads_without_their_memory(void)
 {
     struct placement placement = plan();
@@ -363,6 +397,7 @@ int main(void)
     RUN(sees_threads_drift);
     RUN(misses_planned_threads);
     RUN(sees_memory_drift);
+    RUN(every_cell_has_its_own_pages);
     RUN(looks_at_threads_without_their_memory);
     RUN(finds_guest_memory_in_ordinary_pages);
     RUN(knows_emulated_guests);
