@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/place/place.h"
+
 enum { MAP_WIDTH = 100, LETTERS = 26 };
 
 struct map {
@@ -26,6 +28,23 @@ static struct cpuset numbers_of(const json_t *array)
     return set;
 }
 
+static void describe_pages(const json_t *pages, struct host_map_vm *vm)
+{
+    struct size_text size;
+    size_t i;
+    json_t *row;
+    auto_text text = {0};
+    json_array_foreach(pages, i, row)
+    {
+        json_int_t bytes = json_int_at(row, "pageBytes", 0), count = json_int_at(row, "pages", 0);
+        if (bytes > PLACE_ORDINARY_PAGE_BYTES && count > 0)
+            text_printf(&text, "%s%lld page%s of %s on node %lld", text.length ? ", " : "", (long long)count,
+                        count == 1 ? "" : "s", size_format((uint64_t)bytes, &size),
+                        (long long)json_int_at(row, "node", -1));
+    }
+    snprintf(vm->pages, sizeof vm->pages, "%s", text_cstr(&text));
+}
+
 struct host_map_vm host_map_vm_of(const json_t *placement)
 {
     struct host_map_vm vm = {0};
@@ -41,6 +60,7 @@ struct host_map_vm host_map_vm_of(const json_t *placement)
     struct cpuset parked = numbers_of(json_at(placement, "spec.parked"));
     exclusive = cpuset_or(&exclusive, &parked);
     vm.others = cpuset_minus(&exclusive, &vm.vcpus);
+    describe_pages(json_at(placement, "spec.pages"), &vm);
     return vm;
 }
 
@@ -141,7 +161,8 @@ static void write_legend(const struct map *map)
     for (size_t i = 0; i < map->vm_count; i++) {
         struct cpuset both = cpuset_or(&map->vms[i].vcpus, &map->vms[i].others);
         if (!cpuset_is_empty(&both))
-            text_printf(map->out, "  %c %s\n", (char)('A' + i % LETTERS), map->vms[i].name);
+            text_printf(map->out, "  %c %s%s%s\n", (char)('A' + i % LETTERS), map->vms[i].name,
+                        map->vms[i].pages[0] ? ": " : "", map->vms[i].pages);
     }
 }
 

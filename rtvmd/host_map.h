@@ -6,6 +6,7 @@
 struct host_map_vm {
     char name[320]; /* namespace/name */
     struct cpuset vcpus;
+    char pages[200];      /* "4 pages of 1 GiB on node 0, …"; "" when it has no huge pages */
     struct cpuset others; /* emulator and I/O threads on CPUs of their own, parked siblings */
 };
 

@@ -9,14 +9,16 @@ static void a_map_names_the_owners(void)
     struct error err;
     CHECK_INT(host_load("tests/golden/hosts/two-node-nosmt", &host, &err), 0);
     auto_json *placement =
-        json_pack("{s:{s:s,s:s}, s:{s:{s:i,s:i}, s:[i,i,i], s:[i]}}", "metadata", "namespace", "plant", "name", "press",
-                  "spec", "vcpus", "0", 4, "1", 6, "exclusive", 4, 6, 8, "parked", 10);
+        json_pack("{s:{s:s,s:s}, s:{s:{s:i,s:i}, s:[i,i,i], s:[i], s:[{s:i,s:i,s:i},{s:i,s:i,s:i},{s:i,s:i,s:i}]}}",
+                  "metadata", "namespace", "plant", "name", "press", "spec", "vcpus", "0", 4, "1", 6, "exclusive", 4, 6,
+                  8, "parked", 10, "pages", "node", 0, "pageBytes", 1 << 30, "pages", 1, "node", 1, "pageBytes",
+                  2 << 20, "pages", 512, "node", 1, "pageBytes", 4096, "pages", 100);
     struct host_map_vm vms[] = {host_map_vm_of(placement), {.name = "plant/idle"}};
     CHECK_TEXT(vms[0].name, "plant/press");
     auto_text out = {0};
     host_map_write(&host, vms, ARRAY_SIZE(vms), false, &out);
     CHECK(strstr(text_cstr(&out), "      [ 0h] [ 2.] [ 4A] [ 6A] [ 8a] [10a]\n"));
-    CHECK(strstr(text_cstr(&out), "  A plant/press\n"));
+    CHECK(strstr(text_cstr(&out), "  A plant/press: 1 page of 1 GiB on node 0, 512 pages of 2 MiB on node 1\n"));
     CHECK(!strstr(text_cstr(&out), "idle"));
     CHECK(!strstr(text_cstr(&out), "\x1b"));
     text_clear(&out);
