@@ -9,8 +9,9 @@
 #define LIMIT_MANIFEST_DOCUMENTS 1000u
 
 /* One virtual machine. */
-#define LIMIT_VM_VCPUS 512u /* KubeVirt's own maximum of vCPUs */
-#define LIMIT_VM_DISKS 256u /* CRD caps of KubeVirt */
+#define LIMIT_VM_OTHER_PAGE_SIZES 3u /* that rtvmd.io/page-sizes allows beside hugepages.pageSize */
+#define LIMIT_VM_VCPUS 512u          /* KubeVirt's own maximum of vCPUs */
+#define LIMIT_VM_DISKS 256u          /* CRD caps of KubeVirt */
 #define LIMIT_VM_INTERFACES 256u
 #define LIMIT_VM_IOTHREADS 64u
 #define LIMIT_CLOUD_INIT_INLINE_BYTES 2048u /* KubeVirt: user data or network data written in the manifest */

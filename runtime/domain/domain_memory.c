@@ -24,7 +24,8 @@ void domain_write_hugepages(struct domain_build *b)
         if (p->cell[i].page_bytes > 0)
             xml_leaf(b->xml, "page", "size", NUMBER(p->cell[i].page_bytes), "unit", "b", "nodeset", NUMBER(i));
     if (p->cell_count == 0) /* KubeVirt leaves the size to the one mount in its pod; a host may have several */
-        xml_leaf(b->xml, "page", "size", NUMBER(b->spec->hugepage_bytes), "unit", "b");
+        xml_leaf(b->xml, "page", "size", NUMBER(p->hugepage_bytes ? p->hugepage_bytes : b->spec->hugepage_bytes),
+                 "unit", "b");
     xml_close(b->xml);
 }
 

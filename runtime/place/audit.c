@@ -112,7 +112,7 @@ void place_audit(const struct host *host, const struct place_policy *policy, con
     static const struct cpuset any;
     struct decision *decision = ret_decision;
     memset(decision, 0, sizeof(*decision));
-    struct board *board = board_new(host, policy, others, 0, &any, false);
+    struct board *board = board_new(host, policy, others, NULL, &any, false);
     audit_cpus(board, placement, decision);
     audit_pools(host, others, placement, decision);
     audit_realtime(host, placement, decision);
@@ -146,7 +146,7 @@ void place_audit_pages(const struct host *host, const struct place_policy *polic
                        struct decision *decision)
 {
     static const struct cpuset any;
-    struct board *board = board_new(host, policy, claims, 0, &any, false);
+    struct board *board = board_new(host, policy, claims, NULL, &any, false);
     for (unsigned i = 0; i < host->node_count; i++)
         for (unsigned p = 0; p < host->node[i].pool_count; p++)
             audit_pool(board, host->node[i].id, &host->node[i].pool[p], decision);

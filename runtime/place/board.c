@@ -73,6 +73,22 @@ static uint64_t minus(uint64_t a, uint64_t b)
     return a > b ? a - b : 0;
 }
 
+/* When pools may grow, an eighth of the ordinary memory stays for the kernel and for what cannot be moved together. A
+ * VM takes pages of one size from a node, so each size may count on all of the rest. */
+static void count_pool(const struct board *board, struct board_node *node, unsigned size, bool grow)
+{
+    const struct host_page_pool *pool = find_pool(board->host, node->index, board->sizes.bytes[size]);
+    struct board_pages *pages = &node->pages[size];
+    if (!pool)
+        return;
+    pages->exists = true;
+    pages->total = pool->total;
+    pages->free = pool->free;
+    pages->left = pages->ready = minus(pool->total, pages->claimed);
+    if (grow)
+        pages->left += (node->ordinary_left_bytes - node->ordinary_left_bytes / 8) / pool->size_bytes;
+}
+
 static void count_memory(struct board *board, bool grow)
 {
     const struct host *host = board->host;
@@ -87,9 +103,10 @@ static void count_memory(struct board *board, bool grow)
             if (claim->page_bytes == PLACE_ORDINARY_PAGE_BYTES) {
                 bound[n] += claim->pages * claim->page_bytes;
                 bound_total += claim->pages * claim->page_bytes;
-            } else if (claim->page_bytes == board->page_bytes) {
-                board->node[n].pages_claimed += claim->pages;
             }
+            for (unsigned size = 0; size < board->sizes.count; size++)
+                if (claim->page_bytes == board->sizes.bytes[size])
+                    board->node[n].pages[size].claimed += claim->pages;
         }
     uint64_t unbound = minus(claims->memory_bytes, bound_total);
     uint64_t memory = 0, pools = 0;
@@ -99,19 +116,12 @@ static void count_memory(struct board *board, bool grow)
     }
     for (unsigned n = 0; n < board->node_count; n++) {
         struct board_node *node = &board->node[n];
-        const struct host_page_pool *pool = find_pool(host, node->index, board->page_bytes);
-        if (pool) {
-            node->has_pool = true;
-            node->pages_total = pool->total;
-            node->pages_free = pool->free;
-            node->pages_left = node->pages_ready = minus(pool->total, node->pages_claimed);
-        }
         if (node->index < host->node_count) {
             const struct host_node *from = &host->node[node->index];
             node->ordinary_left_bytes = minus(from->memory_bytes, pools_bytes(from) + bound[n] + unbound);
-            if (grow && pool) /* an eighth stays for the kernel and for what cannot be moved together */
-                node->pages_left += (node->ordinary_left_bytes - node->ordinary_left_bytes / 8) / board->page_bytes;
         }
+        for (unsigned size = 0; size < board->sizes.count; size++)
+            count_pool(board, node, size, grow);
     }
     board->ordinary_total_bytes = minus(host->memory_bytes ? host->memory_bytes : memory, pools);
     board->ordinary_left_bytes = minus(board->ordinary_total_bytes, claims->memory_bytes);
@@ -250,12 +260,13 @@ static void share_out_cpus(struct board *board, const struct place_policy *polic
 }
 
 struct board *board_new(const struct host *host, const struct place_policy *policy, const struct claims *claims,
-                        uint64_t page_bytes, const struct cpuset *wanted, bool grow)
+                        const struct vm_page_sizes *sizes, const struct cpuset *wanted, bool grow)
 {
     struct board *board = must_calloc(1, sizeof(*board));
     board->host = host;
     board->claims = claims;
-    board->page_bytes = page_bytes;
+    if (sizes)
+        board->sizes = *sizes;
     share_out_cpus(board, policy, wanted);
     unsigned home[LIMIT_HOST_NODES] = {0};
     find_nodes(board, home);

@@ -26,6 +26,16 @@ struct board_group {
     unsigned free; /* threads */
 };
 
+/* The pool of one page size on one node. */
+struct board_pages {
+    bool exists;
+    uint64_t total;
+    uint64_t claimed;
+    uint64_t left;  /* total - claimed, never below 0, and what the pool may grow by */
+    uint64_t ready; /* the part of them that is in the pool already */
+    uint64_t free;  /* what the kernel calls free */
+};
+
 /* A node that has memory, with the CPUs of the memory-less nodes nearest to it. */
 struct board_node {
     unsigned index; /* in host.node */
@@ -35,14 +45,8 @@ struct board_node {
     unsigned first_group;
     unsigned group_count;
     unsigned free;
-    bool whole; /* no CPU of it is promised to any VM */
-    /* of the page size the VM asks for */
-    bool has_pool;
-    uint64_t pages_total;
-    uint64_t pages_claimed;
-    uint64_t pages_left;  /* total - claimed, never below 0, and what the pool may grow by */
-    uint64_t pages_ready; /* the part of them that is in the pool already */
-    uint64_t pages_free;  /* what the kernel calls free */
+    bool whole;                                              /* no CPU of it is promised to any VM */
+    struct board_pages pages[1 + LIMIT_VM_OTHER_PAGE_SIZES]; /* by board.sizes */
     /* ordinary memory left if all unbound promises were taken here */
     uint64_t ordinary_left_bytes;
 };
@@ -51,9 +55,9 @@ struct board {
     const struct host *host;
     const struct claims *claims;
     struct cpuset housekeeping;
-    struct cpuset available; /* online - housekeeping - claimed, within the CPUs the VM asks for */
-    uint64_t page_bytes;
-    bool hybrid; /* free cores of both kinds */
+    struct cpuset available;    /* online - housekeeping - claimed, within the CPUs the VM asks for */
+    struct vm_page_sizes sizes; /* the VM may have, most wanted first */
+    bool hybrid;                /* free cores of both kinds */
     uint64_t ordinary_total_bytes;
     uint64_t ordinary_left_bytes;
     unsigned node_count;
@@ -65,9 +69,9 @@ struct board {
     struct board_core core[BOARD_CORES_MAX];
 };
 
-/* grow: pools may grow into the ordinary memory of their node. page_bytes 0: the VM wants no huge pages. wanted empty:
- * any CPU. The caller frees. */
+/* grow: pools may grow into the ordinary memory of their node. sizes NULL or none: the VM wants no huge pages. wanted
+ * empty: any CPU. The caller frees. */
 struct board *board_new(const struct host *host, const struct place_policy *policy, const struct claims *claims,
-                        uint64_t page_bytes, const struct cpuset *wanted, bool grow);
+                        const struct vm_page_sizes *sizes, const struct cpuset *wanted, bool grow);
 /* The board node a CPU belongs to, or -1. */
 int board_node_of(const struct board *board, int cpu);

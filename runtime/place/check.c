@@ -109,9 +109,9 @@ static void check_mask(const struct check_input *in, struct decision *decision)
         verdict_warn(decision, "the real-time mask enables no vCPU: the VM runs without real-time scheduling");
     else if (in->demand->realtime && spec->vcpus > 1 && cpuset_count(&spec->realtime_vcpus) >= spec->vcpus)
         verdict_warn(decision,
-                     "every vCPU is real-time: nothing is left for the guest's own housekeeping (mask \"1-%u\" "
+                     "every vCPU is real-time: nothing is left for the guest's own housekeeping (mask \"%s%u\" "
                      "would keep vCPU 0 for it)",
-                     spec->vcpus - 1);
+                     spec->vcpus > 2 ? "1-" : "", spec->vcpus - 1);
 }
 
 static bool has_page_size(const struct host *host, uint64_t page_bytes)
@@ -123,21 +123,40 @@ static bool has_page_size(const struct host *host, uint64_t page_bytes)
     return false;
 }
 
+static bool has_hugetlbfs(const struct host *host, uint64_t page_bytes)
+{
+    for (unsigned i = 0; i < host->hugetlbfs_count; i++)
+        if (host->hugetlbfs_size_bytes[i] == page_bytes)
+            return true;
+    return false;
+}
+
+static void tell_not_mounted(uint64_t page_bytes, bool refuses, struct decision *decision)
+{
+    struct bytes_text size = {0};
+    auto_text text = {0};
+    bytes_format(page_bytes, &size);
+    text_printf(&text,
+                "no hugetlbfs with %s pages is mounted: mount -t hugetlbfs -o pagesize=%lluK none /dev/hugepages%s, "
+                "then restart libvirtd",
+                size.text, (unsigned long long)page_bytes / 1024, size.text);
+    if (refuses)
+        verdict_reason(decision, "HugetlbfsNotMounted", -1, "%s", text_cstr(&text));
+    else
+        verdict_warn(decision, "%s", text_cstr(&text));
+}
+
+/* Where the VM may have pages of several sizes, one that can be used is enough. */
 static void check_hugetlbfs(const struct check_input *in, struct decision *decision)
 {
     const struct host *host = in->host;
-    struct bytes_text size = {0};
-    if (!in->demand->page_bytes || !host->mounts_known || !has_page_size(host, in->demand->page_bytes))
-        return;
-    for (unsigned i = 0; i < host->hugetlbfs_count; i++)
-        if (host->hugetlbfs_size_bytes[i] == in->demand->page_bytes)
-            return;
-    bytes_format(in->demand->page_bytes, &size);
-    verdict_reason(
-        decision, "HugetlbfsNotMounted", -1,
-        "no hugetlbfs with %s pages is mounted: mount -t hugetlbfs -o pagesize=%lluK none /dev/hugepages%s, then "
-        "restart libvirtd",
-        size.text, (unsigned long long)in->demand->page_bytes / 1024, size.text);
+    const struct vm_page_sizes *sizes = &in->demand->sizes;
+    bool any = false;
+    for (unsigned i = 0; i < sizes->count; i++)
+        any |= has_page_size(host, sizes->bytes[i]) && has_hugetlbfs(host, sizes->bytes[i]);
+    for (unsigned i = 0; i < sizes->count && host->mounts_known; i++)
+        if (has_page_size(host, sizes->bytes[i]) && !has_hugetlbfs(host, sizes->bytes[i]))
+            tell_not_mounted(sizes->bytes[i], !any, decision);
 }
 
 static void (*const CHECKS[])(const struct check_input *in, struct decision *decision) = {
@@ -323,19 +342,39 @@ static void warn_far_emulator(const struct board *board, const struct placement 
 
 static void warn_pages(const struct board *board, const struct placement *placement, struct decision *decision)
 {
-    for (unsigned n = 0; n < board->node_count && board->page_bytes; n++) {
-        const struct board_node *node = &board->node[n];
-        struct bytes_text size = {0};
-        for (unsigned i = 0; i < placement->page_count; i++)
-            if (placement->page[i].node == node->id && node->pages_free < placement->page[i].pages &&
-                node->pages_free < node->pages_left)
-                verdict_warn(
-                    decision,
-                    "node %d: %llu pages of %s are unclaimed but the kernel has %llu free: something else uses "
-                    "huge pages there",
-                    node->id, (unsigned long long)node->pages_left, bytes_format(board->page_bytes, &size),
-                    (unsigned long long)node->pages_free);
+    for (unsigned i = 0; i < placement->page_count; i++)
+        for (unsigned n = 0; n < board->node_count; n++)
+            for (unsigned s = 0; s < board->sizes.count; s++) {
+                const struct claimed_pages *claim = &placement->page[i];
+                const struct board_pages *pages = &board->node[n].pages[s];
+                struct bytes_text size = {0};
+                if (claim->node == board->node[n].id && claim->page_bytes == board->sizes.bytes[s] &&
+                    pages->free < claim->pages && pages->free < pages->left)
+                    verdict_warn(
+                        decision,
+                        "node %d: %llu pages of %s are unclaimed but the kernel has %llu free: something else uses "
+                        "huge pages there",
+                        claim->node, (unsigned long long)pages->left, bytes_format(claim->page_bytes, &size),
+                        (unsigned long long)pages->free);
+            }
+}
+
+/* Which guest cells have other pages than hugepages.pageSize asks for. */
+static void warn_page_sizes(const struct demand *demand, const struct placement *placement, struct decision *decision)
+{
+    struct bytes_text wanted = {0}, size = {0};
+    for (unsigned i = 0; i < placement->cell_count; i++) {
+        const struct placement_cell *cell = &placement->cell[i];
+        if (cell->page_bytes != demand->page_bytes)
+            verdict_warn(
+                decision,
+                "guest cell %u has pages of %s: with pages of %s alone (hugepages.pageSize) the VM does not fit", i,
+                bytes_format(cell->page_bytes, &size), bytes_format(demand->page_bytes, &wanted));
     }
+    if (placement->cell_count == 0 && demand->page_bytes && placement->hugepage_bytes != demand->page_bytes)
+        verdict_warn(decision,
+                     "guest memory has pages of %s: with pages of %s (hugepages.pageSize) the VM does not fit",
+                     bytes_format(placement->hugepage_bytes, &size), bytes_format(demand->page_bytes, &wanted));
 }
 
 void check_placement(const struct board *board, const struct vm_spec *spec, const struct demand *demand,
@@ -354,5 +393,6 @@ void check_placement(const struct board *board, const struct vm_spec *spec, cons
     warn_far_emulator(board, placement, decision);
     warn_split_cores(board, demand, placement, decision);
     warn_pages(board, placement, decision);
+    warn_page_sizes(demand, placement, decision);
     free(text);
 }

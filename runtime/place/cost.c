@@ -2,33 +2,37 @@
  *
  * Widths: a VM has at most LIMIT_VM_VCPUS vCPUs and the host CPUSET_MAX CPUs, so ten or eleven bits hold any sum; the
  * distance is an average over node pairs plus one per node that holds only an emulator or IO thread; imbalance is
- * divided by the number of nodes; nodes nobody used before stop counting at 31. Together 128 bits. */
+ * divided by the number of nodes; nodes nobody used before stop counting at 31. Together 128 bits: either the pages
+ * left are counted or, where page sizes are mixed, who has which. */
 #include "runtime/place/cost.h"
 
 static const uint8_t WIDTH[COST_TERM_COUNT] = {
-    [COST_LOOSE] = 10,      [COST_DISTURB] = 10,   [COST_SHARED] = 10,     [COST_CPU0] = 1,      [COST_KIND] = 2,
-    [COST_UNISOLATED] = 10, [COST_BROKEN] = 10,    [COST_L3] = 10,         [COST_DISTANCE] = 11, [COST_IMBALANCE] = 10,
-    [COST_WHOLE_NODE] = 5,  [COST_NODE_LEFT] = 11, [COST_PAGES_LEFT] = 10, [COST_L3_LEFT] = 11,  [COST_EXTRA_KIND] = 7,
+    [COST_PAGE_SIZE] = 10, [COST_LOOSE] = 10,      [COST_DISTURB] = 10,    [COST_SHARED] = 10,
+    [COST_CPU0] = 1,       [COST_KIND] = 2,        [COST_UNISOLATED] = 10, [COST_BROKEN] = 10,
+    [COST_L3] = 10,        [COST_DISTANCE] = 11,   [COST_IMBALANCE] = 10,  [COST_WHOLE_NODE] = 5,
+    [COST_NODE_LEFT] = 11, [COST_PAGES_LEFT] = 10, [COST_L3_LEFT] = 11,    [COST_EXTRA_KIND] = 7,
 };
 
 static const enum cost_term REALTIME_ORDER[COST_TERM_COUNT] = {
-    COST_LOOSE,      COST_DISTURB,   COST_SHARED,     COST_CPU0,     COST_UNISOLATED,
-    COST_KIND,       COST_BROKEN,    COST_L3,         COST_DISTANCE, COST_IMBALANCE,
-    COST_WHOLE_NODE, COST_NODE_LEFT, COST_PAGES_LEFT, COST_L3_LEFT,  COST_EXTRA_KIND,
+    COST_PAGE_SIZE, COST_LOOSE,      COST_DISTURB, COST_SHARED,     COST_CPU0,      COST_UNISOLATED,
+    COST_KIND,      COST_BROKEN,     COST_L3,      COST_DISTANCE,   COST_IMBALANCE, COST_WHOLE_NODE,
+    COST_NODE_LEFT, COST_PAGES_LEFT, COST_L3_LEFT, COST_EXTRA_KIND,
 };
 static const enum cost_term PACKING_ORDER[COST_TERM_COUNT] = {
-    COST_LOOSE,      COST_DISTURB,  COST_KIND,       COST_BROKEN,     COST_SHARED,
-    COST_L3,         COST_DISTANCE, COST_IMBALANCE,  COST_WHOLE_NODE, COST_NODE_LEFT,
-    COST_PAGES_LEFT, COST_L3_LEFT,  COST_UNISOLATED, COST_CPU0,       COST_EXTRA_KIND,
+    COST_PAGE_SIZE, COST_LOOSE,      COST_DISTURB,   COST_KIND,       COST_BROKEN,    COST_SHARED,
+    COST_L3,        COST_DISTANCE,   COST_IMBALANCE, COST_WHOLE_NODE, COST_NODE_LEFT, COST_PAGES_LEFT,
+    COST_L3_LEFT,   COST_UNISOLATED, COST_CPU0,      COST_EXTRA_KIND,
 };
 
-struct cost_order cost_order_of(const struct demand *demand)
+struct cost_order cost_order_of(const struct demand *demand, bool mixed_pages)
 {
     const enum cost_term *terms = demand->realtime ? REALTIME_ORDER : PACKING_ORDER;
     struct cost_order order;
     unsigned shift = 0;
+    enum cost_term not_counted = mixed_pages ? COST_PAGES_LEFT : COST_PAGE_SIZE;
+    order.shift[not_counted] = COST_NOT_COUNTED;
     for (unsigned i = COST_TERM_COUNT; i-- > 0;) {
-        if (terms[i] == COST_IMBALANCE && demand->numa == VM_NUMA_SPREAD)
+        if (terms[i] == not_counted || (terms[i] == COST_IMBALANCE && demand->numa == VM_NUMA_SPREAD))
             continue;
         order.shift[terms[i]] = (uint8_t)shift;
         shift += WIDTH[terms[i]];
@@ -40,6 +44,8 @@ struct cost_order cost_order_of(const struct demand *demand)
 
 uint64_t cost_get(const struct cost_order *order, struct cost cost, enum cost_term term)
 {
+    if (order->shift[term] == COST_NOT_COUNTED)
+        return 0;
     return (uint64_t)(cost.sum >> order->shift[term]) & ((1u << WIDTH[term]) - 1);
 }
 
@@ -56,6 +62,7 @@ enum cost_term cost_first_difference(const struct cost_order *order, struct cost
 const char *cost_term_text(enum cost_term term)
 {
     static const char *const TEXT[COST_TERM_COUNT] = {
+        [COST_PAGE_SIZE] = "vCPUs on less wanted pages",
         [COST_LOOSE] = "guest cores split over host cores",
         [COST_DISTURB] = "CPUs beside another VM's real-time vCPU",
         [COST_SHARED] = "vCPUs sharing a core",

@@ -7,6 +7,7 @@
 #include "runtime/place/demand.h"
 
 enum cost_term {
+    COST_PAGE_SIZE,  /* vCPUs whose cell has not the most wanted pages, where sizes may be mixed */
     COST_LOOSE,      /* threads of guest cores that are not on the siblings of one host core */
     COST_DISTURB,    /* CPUs taken beside another VM's real-time vCPU */
     COST_SHARED,     /* vCPUs whose core somebody else uses too: another VM, the host, our emulator, each other */
@@ -19,7 +20,7 @@ enum cost_term {
     COST_IMBALANCE,  /* unequal guest cells */
     COST_WHOLE_NODE, /* nodes nobody used before */
     COST_NODE_LEFT,  /* CPUs left on the nodes used: the tightest fit keeps the others for a big VM */
-    COST_PAGES_LEFT, /* pages left there, the same */
+    COST_PAGES_LEFT, /* pages left there, the same; not counted where sizes are mixed */
     COST_L3_LEFT,    /* CPUs left in the L3 groups used */
     COST_EXTRA_KIND, /* emulator and IO on performance cores, where efficiency cores would do */
     COST_TERM_COUNT,
@@ -30,11 +31,12 @@ struct cost {
 };
 
 /* The order of the terms: a real-time VM puts latency (shared cores, isolation) before packing; numa-policy spread
- * wants equal cells before all else. */
+ * wants equal cells before all else. mixed_pages: guest cells may have pages of different sizes. */
+enum { COST_NOT_COUNTED = 128 }; /* as a shift */
 struct cost_order {
     uint8_t shift[COST_TERM_COUNT];
 };
-struct cost_order cost_order_of(const struct demand *demand);
+struct cost_order cost_order_of(const struct demand *demand, bool mixed_pages);
 
 static inline struct cost cost_infinite(void)
 {

@@ -37,6 +37,19 @@ unsigned demand_iothreads(const struct vm_spec *spec)
     return own + shared < LIMIT_VM_IOTHREADS ? own + shared : LIMIT_VM_IOTHREADS;
 }
 
+static struct vm_page_sizes page_sizes(const struct vm_spec *spec)
+{
+    struct vm_page_sizes sizes = {0};
+    if (spec->hugepage_bytes)
+        sizes.bytes[sizes.count++] = spec->hugepage_bytes;
+    for (unsigned i = 0; i < spec->other_page_sizes.count && spec->hugepage_bytes; i++) {
+        uint64_t bytes = spec->other_page_sizes.bytes[i];
+        if (bytes != spec->hugepage_bytes && spec->memory_bytes % bytes == 0)
+            sizes.bytes[sizes.count++] = bytes;
+    }
+    return sizes;
+}
+
 struct demand demand_of(const struct vm_spec *spec)
 {
     struct demand demand = {
@@ -48,6 +61,7 @@ struct demand demand_of(const struct vm_spec *spec)
         .numa = spec->numa_policy,
         .page_bytes = spec->hugepage_bytes,
         .memory_bytes = spec->memory_bytes,
+        .sizes = page_sizes(spec),
     };
     uint64_t unit = demand.page_bytes ? demand.page_bytes : PLACE_ORDINARY_PAGE_BYTES;
     demand.pages = demand.memory_bytes / unit + (demand.memory_bytes % unit != 0);

@@ -19,6 +19,8 @@ struct demand {
     uint64_t page_bytes;    /* 0: ordinary pages */
     uint64_t memory_bytes;
     uint64_t pages; /* of page_bytes, or of PLACE_ORDINARY_PAGE_BYTES */
+    /* Huge pages the VM may have: page_bytes, then the others that divide its memory. None: ordinary pages. */
+    struct vm_page_sizes sizes;
 };
 
 struct demand demand_of(const struct vm_spec *spec);

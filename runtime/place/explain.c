@@ -153,6 +153,7 @@ static bool relax_memory(struct demand *demand)
 {
     bool had = demand->page_bytes || demand->passthrough;
     demand->page_bytes = 0;
+    demand->sizes.count = 0;
     demand->passthrough = false;
     return had;
 }
@@ -187,10 +188,19 @@ static void explain_rules(const struct board *board, const struct demand *demand
         tell_one_node(board, demand, "InsufficientExclusiveCPUs", decision);
 }
 
+/* "2Mi", or "1Gi or 2Mi" */
+static void list_sizes(const struct board *board, struct text *out)
+{
+    struct bytes_text size = {0};
+    for (unsigned s = 0; s < board->sizes.count; s++)
+        text_printf(out, "%s%s", s ? " or " : "", bytes_format(board->sizes.bytes[s], &size));
+}
+
 static void explain_page_size(const struct board *board, struct decision *decision)
 {
     struct bytes_text size = {0};
     auto_text sizes = {0};
+    auto_text wanted = {0};
     const struct host *host = board->host;
     uint64_t seen = 0;
     for (unsigned i = 0; i < host->node_count; i++)
@@ -201,26 +211,63 @@ static void explain_page_size(const struct board *board, struct decision *decisi
             seen |= bytes;
             text_printf(&sizes, "%s%s", sizes.length ? ", " : "", bytes_format(bytes, &size));
         }
+    list_sizes(board, &wanted);
     verdict_reason(decision, "UnsupportedPageSize", -1, "huge pages of %s do not exist on this host%s%s",
-                   bytes_format(board->page_bytes, &size), sizes.length ? ", which has " : ", which has none at all",
-                   text_cstr(&sizes));
+                   text_cstr(&wanted), sizes.length ? ", which has " : ", which has none at all", text_cstr(&sizes));
 }
 
 static bool page_size_exists(const struct board *board)
 {
     for (unsigned n = 0; n < board->node_count; n++)
-        if (board->node[n].has_pool)
-            return true;
+        for (unsigned s = 0; s < board->sizes.count; s++)
+            if (board->node[n].pages[s].exists)
+                return true;
     return false;
 }
 
+/* "node 0 has 1 of 4 left, node 1 has 0 of 4 left"; with several sizes "node 0 has 1 of 4 of 1Gi and 0 of 512 of 2Mi
+ * left" */
 static void list_pages(const struct board *board, struct text *out)
 {
+    struct bytes_text size = {0};
     for (unsigned n = 0; n < board->node_count; n++) {
-        const struct board_node *node = &board->node[n];
-        text_printf(out, "%snode %d has %llu of %llu left", out->length ? ", " : "", node->id,
-                    (unsigned long long)node->pages_left, (unsigned long long)node->pages_total);
+        text_printf(out, "%snode %d has", out->length ? ", " : "", board->node[n].id);
+        for (unsigned s = 0; s < board->sizes.count; s++) {
+            const struct board_pages *pages = &board->node[n].pages[s];
+            text_printf(out, "%s %llu of %llu", s ? " and" : "", (unsigned long long)pages->left,
+                        (unsigned long long)pages->total);
+            if (board->sizes.count > 1)
+                text_printf(out, " of %s", bytes_format(board->sizes.bytes[s], &size));
+        }
+        text_append(out, " left");
     }
+}
+
+/* The set of sizes that goes furthest, and what it comes to: on all nodes, and on the best of them. */
+static struct page_set widest_set(const struct board *board, const struct demand *demand, uint64_t *ret_total,
+                                  uint64_t *ret_most)
+{
+    struct page_set sets[PAGE_SETS_MAX], widest;
+    unsigned count = page_sets_of(board, demand, sets);
+    uint64_t best = 0;
+    widest = sets[0];
+    *ret_total = *ret_most = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct page_choice choice = page_choice_start(board, &sets[i]);
+        uint64_t total = 0, most = 0;
+        for (unsigned n = 0; n < board->node_count; n++) {
+            uint64_t left = page_set_left(board, &sets[i], n, choice.size[n]);
+            total += left;
+            most = left > most ? left : most;
+        }
+        if (i > 0 && total * sets[i].unit_bytes <= best)
+            continue;
+        best = total * sets[i].unit_bytes;
+        widest = sets[i];
+        *ret_total = total;
+        *ret_most = most;
+    }
+    return widest;
 }
 
 static void explain_pages(const struct board *board, const struct demand *demand, struct decision *decision)
@@ -229,39 +276,60 @@ static void explain_pages(const struct board *board, const struct demand *demand
         explain_page_size(board, decision);
         return;
     }
-    uint64_t total = 0, most = 0;
-    for (unsigned n = 0; n < board->node_count; n++) {
-        total += board->node[n].pages_left;
-        most = board->node[n].pages_left > most ? board->node[n].pages_left : most;
-    }
+    uint64_t total, most;
+    struct page_set set = widest_set(board, demand, &total, &most);
     bool one_node = demand->numa == VM_NUMA_STRICT || demand->vcpus <= demand->threads;
-    if (total >= demand->pages && (most >= demand->pages || !one_node))
+    if (total >= set.pages && (most >= set.pages || !one_node))
         return;
-    struct bytes_text size = {0};
+    struct bytes_text amount = {0};
     auto_text nodes = {0};
+    auto_text sizes = {0};
     list_pages(board, &nodes);
-    verdict_reason(decision, "InsufficientHugePages", -1, "needs %llu huge page%s of %s%s; %s",
-                   (unsigned long long)demand->pages, plural(demand->pages), bytes_format(board->page_bytes, &size),
-                   total >= demand->pages ? " on one node" : "", text_cstr(&nodes));
+    list_sizes(board, &sizes);
+    const char *where = total >= set.pages ? " on one node" : "";
+    if (board->sizes.count > 1)
+        verdict_reason(decision, "InsufficientHugePages", -1, "needs %s in huge pages of %s%s; %s",
+                       bytes_format(demand->memory_bytes, &amount), text_cstr(&sizes), where, text_cstr(&nodes));
+    else
+        verdict_reason(decision, "InsufficientHugePages", -1, "needs %llu huge page%s of %s%s; %s",
+                       (unsigned long long)demand->pages, plural(demand->pages), text_cstr(&sizes), where,
+                       text_cstr(&nodes));
+}
+
+static void list_together(const struct board *board, const struct demand *demand, struct text *out)
+{
+    struct bytes_text size = {0};
+    unsigned sizes = demand->sizes.count;
+    for (unsigned n = 0; n < board->node_count; n++) {
+        const struct board_node *node = &board->node[n];
+        text_printf(out, "%snode %d has %u CPU%s", out->length ? ", " : "", node->id, node->free, plural(node->free));
+        for (unsigned s = 0; s < (sizes ? sizes : 1); s++) {
+            uint64_t left = sizes ? node->pages[s].left : node->ordinary_left_bytes / PLACE_ORDINARY_PAGE_BYTES;
+            text_printf(out, " and %llu page%s", (unsigned long long)left, plural(left));
+            if (sizes > 1)
+                text_printf(out, " of %s", bytes_format(demand->sizes.bytes[s], &size));
+        }
+    }
 }
 
 static void tell_together(const struct board *board, const struct demand *demand, const char *code,
                           struct decision *decision)
 {
     auto_text nodes = {0};
+    auto_text needed = {0};
     struct bytes_text size = {0};
-    for (unsigned n = 0; n < board->node_count; n++) {
-        const struct board_node *node = &board->node[n];
-        uint64_t left = demand->page_bytes ? node->pages_left : node->ordinary_left_bytes / PLACE_ORDINARY_PAGE_BYTES;
-        text_printf(&nodes, "%snode %d has %u CPU%s and %llu page%s", nodes.length ? ", " : "", node->id, node->free,
-                    plural(node->free), (unsigned long long)left, plural(left));
+    list_together(board, demand, &nodes);
+    if (demand->sizes.count > 1) {
+        text_printf(&needed, "%s in pages of ", bytes_format(demand->memory_bytes, &size));
+        list_sizes(board, &needed);
+    } else {
+        text_printf(&needed, "%llu page%s of %s", (unsigned long long)demand->pages, plural(demand->pages),
+                    bytes_format(demand->page_bytes ? demand->page_bytes : PLACE_ORDINARY_PAGE_BYTES, &size));
     }
     verdict_reason(decision, code, -1,
-                   "CPUs and memory must be on the same nodes%s: needs %u exclusive CPU%s and %llu page%s of %s; %s",
+                   "CPUs and memory must be on the same nodes%s: needs %u exclusive CPU%s and %s; %s",
                    demand->passthrough ? ", a page or more in every guest cell" : "", demand->vcpus + demand->extras,
-                   plural(demand->vcpus + demand->extras), (unsigned long long)demand->pages, plural(demand->pages),
-                   bytes_format(demand->page_bytes ? demand->page_bytes : PLACE_ORDINARY_PAGE_BYTES, &size),
-                   text_cstr(&nodes));
+                   plural(demand->vcpus + demand->extras), text_cstr(&needed), text_cstr(&nodes));
 }
 
 void explain_refusal(const struct board *board, const struct demand *demand, struct decision *decision)

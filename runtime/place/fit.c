@@ -23,25 +23,49 @@ static void start_placement(const struct vm_spec *spec, const struct demand *dem
         placement->vcpu_cpu[v] = -1;
 }
 
-/* Memory and everything that follows from the exclusive CPUs. */
+/* Memory of the chosen pages, and everything that follows from the exclusive CPUs. On failure *placement is as it was.
+ */
 static bool finish_placement(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
-                             bool may_be_remote, struct placement *placement)
+                             const struct page_choice *pages, bool may_be_remote, struct placement *placement)
 {
     struct cpuset vcpus_on[LIMIT_HOST_NODES];
+    struct placement *trial = must_calloc(1, sizeof(*trial));
+    *trial = *placement;
+    assign_vcpus_on(board, trial, vcpus_on);
+    assign_shared(board, demand, spec, trial);
+    trial->ordinary_bytes = fit_ordinary_bytes(demand, spec);
+    bool fits = memory_place(board, demand, pages, vcpus_on, may_be_remote, trial);
+    if (fits)
+        *placement = *trial;
+    free(trial);
+    return fits;
+}
+
+/* The same for CPUs that are chosen already: the most wanted pages that do. */
+static bool finish_with_any_pages(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
+                                  bool may_be_remote, struct placement *placement)
+{
+    struct page_set sets[PAGE_SETS_MAX];
+    struct page_choice pages;
+    struct cpuset vcpus_on[LIMIT_HOST_NODES];
+    unsigned count = page_sets_of(board, demand, sets);
     assign_vcpus_on(board, placement, vcpus_on);
-    assign_shared(board, demand, spec, placement);
-    placement->ordinary_bytes = fit_ordinary_bytes(demand, spec);
-    return memory_place(board, demand, vcpus_on, may_be_remote, placement);
+    for (unsigned i = 0; i < count; i++)
+        if (page_choice_for(board, demand, &sets[i], vcpus_on, &pages) &&
+            finish_placement(board, demand, spec, &pages, may_be_remote, placement))
+            return true;
+    return false;
 }
 
 /* The earlier CPUs, with memory beside them if the guest's cells want it there. */
 static bool keep(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
                  const struct placement *kept, struct placement *placement)
 {
+    bool may_be_remote = demand->numa != VM_NUMA_STRICT;
     struct placement *trial = must_calloc(1, sizeof(*trial));
     *trial = *placement;
-    bool may_be_remote = demand->numa != VM_NUMA_STRICT;
-    bool fits = kept_take(board, demand, kept, trial) && finish_placement(board, demand, spec, may_be_remote, trial);
+    bool fits =
+        kept_take(board, demand, kept, trial) && finish_with_any_pages(board, demand, spec, may_be_remote, trial);
     if (fits)
         *placement = *trial;
     free(trial);
@@ -62,14 +86,14 @@ bool fit_placement(const struct board *board, const struct demand *demand, const
     memset(placement, 0, sizeof(*placement));
     start_placement(spec, demand, placement);
     if (demand->vcpus == 0)
-        return finish_placement(board, demand, spec, true, placement);
+        return finish_with_any_pages(board, demand, spec, true, placement);
     if (kept && keep(board, demand, spec, kept, placement))
         return true;
     struct solution *solution = must_calloc(1, sizeof(*solution));
     bool found = search_solve(board, demand, solution, log);
     if (found)
         assign_solution(board, demand, spec, solution, placement);
-    found = found && finish_placement(board, demand, spec, solution->remote_memory, placement);
+    found = found && finish_placement(board, demand, spec, &solution->pages, solution->remote_memory, placement);
     free(solution);
     return found;
 }

@@ -8,28 +8,36 @@
 #include "runtime/place/fit.h"
 #include "runtime/place/verdict.h"
 
+static uint64_t pages_ready(const struct board *board, int node, uint64_t page_bytes)
+{
+    for (unsigned n = 0; n < board->node_count; n++)
+        for (unsigned size = 0; size < board->sizes.count; size++)
+            if (board->node[n].id == node && board->sizes.bytes[size] == page_bytes)
+                return board->node[n].pages[size].ready;
+    return UINT64_MAX; /* ordinary pages need no pool */
+}
+
 /* What the pools must grow by to hold what is claimed. */
 static void note_growth(const struct board *board, struct decision *decision)
 {
     struct placement *placement = &decision->placement;
     struct bytes_text size = {0};
-    for (unsigned i = 0; i < placement->page_count; i++)
-        for (unsigned n = 0; n < board->node_count; n++) {
-            const struct claimed_pages *page = &placement->page[i];
-            if (board->node[n].id != page->node || page->pages <= board->node[n].pages_ready)
-                continue;
-            struct claimed_pages more = *page;
-            more.pages -= board->node[n].pages_ready;
-            placement->growth[placement->growth_count++] = more;
-            verdict_warn(decision,
-                         "%llu pages of %s are to be added to the pool of node %d first; the kernel may not find "
-                         "that much memory in one piece",
-                         (unsigned long long)more.pages, bytes_format(page->page_bytes, &size), page->node);
-        }
+    for (unsigned i = 0; i < placement->page_count; i++) {
+        struct claimed_pages more = placement->page[i];
+        uint64_t ready = pages_ready(board, more.node, more.page_bytes);
+        if (more.pages <= ready)
+            continue;
+        more.pages -= ready;
+        placement->growth[placement->growth_count++] = more;
+        verdict_warn(decision,
+                     "%llu pages of %s are to be added to the pool of node %d first; the kernel may not find "
+                     "that much memory in one piece",
+                     (unsigned long long)more.pages, bytes_format(more.page_bytes, &size), more.node);
+    }
 }
 
-/* The pools as they are, or failing that, as large as they may become. Who had its pages put there before stays where
- * it was, too. */
+/* The pools as they are, with any page size the VM allows, or failing that, as large as they may become. Who had its
+ * pages put there before stays where it was, too. */
 static bool fit_or_grow(struct board **board, const struct place_policy *policy, const struct demand *demand,
                         const struct vm_spec *spec, const struct placement *kept, struct decision *decision)
 {
@@ -40,7 +48,7 @@ static bool fit_or_grow(struct board **board, const struct place_policy *policy,
     if (!may_grow)
         return false;
     struct board *larger =
-        board_new((*board)->host, policy, (*board)->claims, demand->page_bytes, &spec->wanted_cpus, true);
+        board_new((*board)->host, policy, (*board)->claims, &demand->sizes, &spec->wanted_cpus, true);
     if (grew && !fit_kept(larger, demand, spec, kept, &decision->placement) &&
         fit_placement(*board, demand, spec, NULL, &decision->placement, NULL)) {
         free(larger);
@@ -68,7 +76,7 @@ void place_plan(const struct host *host, const struct place_policy *policy, cons
     struct decision *decision = ret_decision;
     memset(decision, 0, sizeof(*decision));
     struct demand demand = demand_of(spec);
-    struct board *board = board_new(host, policy, claims, demand.page_bytes, &spec->wanted_cpus, false);
+    struct board *board = board_new(host, policy, claims, &demand.sizes, &spec->wanted_cpus, false);
     check_host(host, policy, spec, &demand, decision);
     check_wishes(board, spec, &demand, decision);
     if (demand.vcpus % demand.threads == 0 && !fit_or_grow(&board, policy, &demand, spec, kept, decision))

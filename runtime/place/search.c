@@ -5,7 +5,8 @@
  * Own CPUs of the emulator and IO threads stay together on one node, in the set or outside, whenever one node can take
  * them all; only then are they split.
  * Memory per guest cell follows its vCPUs in whole pages (memory.c rounds): a node must hold at least the rounded-down
- * share, never less than one page, and the set the whole.
+ * share, never less than one page, and the set the whole. Where pages.c leaves a choice of sizes, a set of nodes is
+ * tried with every size each of them may have.
  * A machine with two kinds of cores is searched three times: performance cores only, efficiency cores only, any.
  * Without a guest NUMA mapping huge pages may come from other nodes than the CPUs, if all else fails. */
 #include "runtime/place/search.h"
@@ -24,6 +25,8 @@ struct search {
     unsigned usable[LIMIT_HOST_NODES];     /* board nodes with free CPUs */
     unsigned most_vcpus[LIMIT_HOST_NODES]; /* one node can take under the rules */
     bool remote_memory;
+    struct page_choice pages;        /* of nodes outside the set being tried: the size they have the most of */
+    uint64_t left[LIMIT_HOST_NODES]; /* units of that size, by board node */
     uint64_t most_pages_left;
     struct cost base; /* what every set costs */
     unsigned tried;
@@ -36,15 +39,16 @@ struct search {
     struct cost best;
     unsigned best_size;
     unsigned best_chosen[LIMIT_HOST_NODES];
+    struct page_choice best_pages;
     /* dynamic programming over nodes: layers of (vCPUs, extras) */
     struct cost *now;
     struct cost *next;
 };
 
-static uint64_t pages_left(const struct search *search, unsigned node)
+static void choose_size(struct search *search, unsigned node, uint8_t size)
 {
-    const struct board_node *of = &search->board->node[node];
-    return search->demand->page_bytes ? of->pages_left : of->ordinary_left_bytes / PLACE_ORDINARY_PAGE_BYTES;
+    search->pages.size[node] = size;
+    search->left[node] = page_set_left(search->board, &search->pages.set, node, size);
 }
 
 /* Must this node hold pages for the vCPUs it gets? */
@@ -58,13 +62,20 @@ static bool node_holds_share(const struct search *search, unsigned node, unsigne
     const struct demand *demand = search->demand;
     if (!demand->passthrough || vcpus == 0)
         return true;
-    uint64_t share = demand->pages * vcpus / demand->vcpus;
-    return (share ? share : 1) <= pages_left(search, node);
+    return page_set_least(&search->pages.set, vcpus, demand->vcpus) <= search->left[node];
 }
 
 static unsigned difference(unsigned a, unsigned b)
 {
     return a > b ? a - b : b - a;
+}
+
+/* Per mille of what the best node has, shared by the nodes of the set. */
+static uint64_t pages_left_after(const struct search *search, unsigned n, unsigned vcpus)
+{
+    uint64_t share = search->pages.set.pages * vcpus / search->demand->vcpus;
+    uint64_t left = search->left[n] > share ? search->left[n] - share : 0;
+    return search->most_pages_left ? left * 1000 / search->most_pages_left / search->size : left;
 }
 
 static struct cost node_terms(const struct search *search, unsigned n, unsigned vcpus, unsigned extras)
@@ -80,12 +91,11 @@ static struct cost node_terms(const struct search *search, unsigned n, unsigned 
         return cost_plus(cost, cost_of(order, COST_DISTANCE, nearest));
     }
     unsigned total = search->demand->vcpus;
-    uint64_t left = pages_left(search, n), share = search->demand->pages * vcpus / total;
-    left = left > share ? left - share : 0;
-    if (search->most_pages_left)
-        left = left * 1000 / search->most_pages_left / search->size;
     cost = cost_plus(cost, cost_of(order, COST_NODE_LEFT, node->free - vcpus - extras));
-    cost = cost_plus(cost, cost_of(order, COST_PAGES_LEFT, left));
+    if (page_set_is_mixed(&search->pages.set))
+        cost = cost_plus(cost, cost_of(order, COST_PAGE_SIZE, page_choice_is_wanted(&search->pages, n) ? 0 : vcpus));
+    else
+        cost = cost_plus(cost, cost_of(order, COST_PAGES_LEFT, pages_left_after(search, n, vcpus)));
     return cost_plus(cost, cost_of(order, COST_IMBALANCE, difference(vcpus * search->size, total) / search->size));
 }
 
@@ -251,9 +261,12 @@ static void log_candidate(struct search *search, struct cost cost)
                                     .feasible = !cost_is_infinite(cost),
                                     .remote_memory = search->remote_memory,
                                     .kinds = search->tables->kinds,
+                                    .set = search->pages.set,
                                     .cost = cost};
-    for (unsigned i = 0; i < search->size && i < ARRAY_SIZE(candidate->node); i++)
+    for (unsigned i = 0; i < search->size && i < ARRAY_SIZE(candidate->node); i++) {
         candidate->node[i] = (uint8_t)search->chosen[i];
+        candidate->size[i] = search->pages.size[search->chosen[i]];
+    }
 }
 
 static void consider_set(struct search *search)
@@ -270,6 +283,7 @@ static void consider_set(struct search *search)
     search->best = cost;
     search->best_size = search->size;
     memcpy(search->best_chosen, search->chosen, sizeof(search->chosen));
+    search->best_pages = search->pages;
 }
 
 /* Can the nodes chosen so far with the best of those from `from` on hold the VM, by counting? */
@@ -278,16 +292,16 @@ static bool set_may_do(const struct search *search, unsigned have, unsigned from
     uint64_t cpus = 0, pages = 0, most_cpus = 0, most_pages = 0;
     for (unsigned i = 0; i < have; i++) {
         cpus += search->most_vcpus[search->chosen[i]];
-        pages += pages_left(search, search->chosen[i]);
+        pages += search->left[search->chosen[i]];
     }
     for (unsigned i = from; i < search->usable_count; i++) {
-        uint64_t cpus_here = search->most_vcpus[search->usable[i]], left = pages_left(search, search->usable[i]);
+        uint64_t cpus_here = search->most_vcpus[search->usable[i]], left = search->left[search->usable[i]];
         most_cpus = cpus_here > most_cpus ? cpus_here : most_cpus;
         most_pages = left > most_pages ? left : most_pages;
     }
     unsigned missing = search->size - have;
     return cpus + missing * most_cpus >= search->demand->vcpus &&
-           (!memory_is_local(search) || pages + missing * most_pages >= search->demand->pages);
+           (!memory_is_local(search) || pages + missing * most_pages >= search->pages.set.pages);
 }
 
 static void choose_from(struct search *search, unsigned have, unsigned from)
@@ -305,10 +319,15 @@ static void choose_from(struct search *search, unsigned have, unsigned from)
         return;
     }
     for (unsigned i = from; i + (search->size - have) <= search->usable_count; i++) {
-        search->chosen[have] = search->usable[i];
-        search->is_chosen[search->usable[i]] = true;
-        choose_from(search, have + 1, i + 1);
-        search->is_chosen[search->usable[i]] = false;
+        unsigned n = search->chosen[have] = search->usable[i];
+        uint8_t options[1 + LIMIT_VM_OTHER_PAGE_SIZES];
+        unsigned count = page_set_options(search->board, &search->pages.set, n, options);
+        search->is_chosen[n] = true;
+        for (unsigned k = 0; k < count; k++) {
+            choose_size(search, n, options[k]); /* the last one is what it had */
+            choose_from(search, have + 1, i + 1);
+        }
+        search->is_chosen[n] = false;
     }
 }
 
@@ -318,8 +337,8 @@ static unsigned largest_set(const struct search *search)
     unsigned most = demand->vcpus / demand->threads;
     if (most > search->usable_count)
         most = search->usable_count;
-    if (demand->passthrough && most > demand->pages)
-        most = (unsigned)demand->pages;
+    if (demand->passthrough && most > search->pages.set.pages)
+        most = (unsigned)search->pages.set.pages;
     if (demand->numa == VM_NUMA_STRICT && most > 1)
         most = 1;
     return most;
@@ -353,8 +372,11 @@ static void write_solution(struct search *search, struct solution *solution)
 {
     search->size = search->best_size;
     memcpy(search->chosen, search->best_chosen, sizeof(search->chosen));
-    for (unsigned i = 0; i < search->size; i++)
+    search->pages = search->best_pages;
+    for (unsigned i = 0; i < search->size; i++) {
         search->is_chosen[search->chosen[i]] = true;
+        choose_size(search, search->chosen[i], search->pages.size[search->chosen[i]]);
+    }
     struct layers layers;
     try_set(search, &layers);
     size_t states = state_index(&layers, search->demand->vcpus + 1, 0);
@@ -362,6 +384,7 @@ static void write_solution(struct search *search, struct solution *solution)
     *solution = (struct solution){.cost = search->best,
                                   .nodes = search->best_size,
                                   .order = search->tables->order,
+                                  .pages = search->pages,
                                   .remote_memory = search->remote_memory};
     run_layers(search, &layers, picks);
     unsigned v = search->demand->vcpus, p = layers.places;
@@ -402,21 +425,39 @@ static unsigned count_most_vcpus(const struct search *search, unsigned n)
     return most;
 }
 
-static bool solve_with(const struct board *board, const struct demand *demand, unsigned kinds, bool remote_memory,
+/* What is tried: with which cores, which pages, and memory beside the CPUs or anywhere. */
+struct attempt {
+    unsigned kinds;
+    const struct page_set *set;
+    bool remote_memory;
+};
+
+static void look_at_nodes(struct search *search)
+{
+    const struct board *board = search->board;
+    for (unsigned n = 0; n < board->node_count; n++) {
+        choose_size(search, n, search->pages.size[n]);
+        if (board->node[n].free)
+            search->usable[search->usable_count++] = n;
+        search->most_vcpus[n] = count_most_vcpus(search, n);
+        if (search->left[n] > search->most_pages_left)
+            search->most_pages_left = search->left[n];
+    }
+}
+
+static bool solve_with(const struct board *board, const struct demand *demand, const struct attempt *attempt,
                        struct solution *ret_solution, struct candidates *log)
 {
     struct tables tables;
-    tables_make(&tables, board, demand, kinds);
-    struct search search = {
-        .board = board, .demand = demand, .tables = &tables, .log = log, .remote_memory = remote_memory};
-    search.base = cost_of(&tables.order, COST_KIND, kind_cost(kinds, board->hybrid));
-    for (unsigned n = 0; n < board->node_count; n++) {
-        if (board->node[n].free)
-            search.usable[search.usable_count++] = n;
-        search.most_vcpus[n] = count_most_vcpus(&search, n);
-        if (pages_left(&search, n) > search.most_pages_left)
-            search.most_pages_left = pages_left(&search, n);
-    }
+    tables_make(&tables, board, demand, attempt->kinds, page_set_is_mixed(attempt->set));
+    struct search search = {.board = board,
+                            .demand = demand,
+                            .tables = &tables,
+                            .log = log,
+                            .pages = page_choice_start(board, attempt->set),
+                            .remote_memory = attempt->remote_memory};
+    search.base = cost_of(&tables.order, COST_KIND, kind_cost(attempt->kinds, board->hybrid));
+    look_at_nodes(&search);
     size_t states = (size_t)(demand->vcpus + 1) * (demand->extras + 1);
     search.now = must_calloc(states, sizeof(*search.now));
     search.next = must_calloc(states, sizeof(*search.next));
@@ -438,34 +479,49 @@ static bool is_better(const struct demand *demand, const struct solution *a, con
     return cost_less(a->cost, b->cost);
 }
 
-static bool solve_hybrid(const struct board *board, const struct demand *demand, bool remote_memory,
+static bool solve_hybrid(const struct board *board, const struct demand *demand, struct attempt attempt,
                          struct solution *ret_solution, struct candidates *log)
 {
     static const unsigned KINDS[] = {PERFORMANCE, EFFICIENCY, PERFORMANCE | EFFICIENCY};
     struct solution *trial = must_calloc(1, sizeof(*trial));
     bool found = false;
-    for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++)
-        if (solve_with(board, demand, KINDS[i], remote_memory, trial, log) &&
-            (!found || is_better(demand, trial, ret_solution))) {
+    for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
+        attempt.kinds = KINDS[i];
+        if (solve_with(board, demand, &attempt, trial, log) && (!found || is_better(demand, trial, ret_solution))) {
             *ret_solution = *trial;
             found = true;
         }
+    }
     free(trial);
     return found;
+}
+
+static bool solve_set(const struct board *board, const struct demand *demand, const struct page_set *set,
+                      struct solution *ret_solution, struct candidates *log)
+{
+    unsigned may_be_remote = demand->page_bytes && !demand->passthrough && demand->numa != VM_NUMA_STRICT;
+    struct page_choice most = page_choice_start(board, set);
+    uint64_t pages = 0;
+    for (unsigned n = 0; n < board->node_count; n++)
+        pages += page_set_left(board, set, n, most.size[n]);
+    if (demand->page_bytes && pages < set->pages)
+        return false;
+    for (unsigned remote = 0; remote <= may_be_remote; remote++) {
+        struct attempt attempt = {PERFORMANCE | EFFICIENCY, set, remote};
+        if (board->hybrid ? solve_hybrid(board, demand, attempt, ret_solution, log)
+                          : solve_with(board, demand, &attempt, ret_solution, log))
+            return true;
+    }
+    return false;
 }
 
 bool search_solve(const struct board *board, const struct demand *demand, struct solution *ret_solution,
                   struct candidates *log)
 {
-    unsigned may_be_remote = demand->page_bytes && !demand->passthrough && demand->numa != VM_NUMA_STRICT;
-    uint64_t pages = 0;
-    for (unsigned n = 0; n < board->node_count; n++)
-        pages += board->node[n].pages_left;
-    if (demand->page_bytes && pages < demand->pages)
-        return false;
-    for (unsigned remote = 0; remote <= may_be_remote; remote++)
-        if (board->hybrid ? solve_hybrid(board, demand, remote, ret_solution, log)
-                          : solve_with(board, demand, PERFORMANCE | EFFICIENCY, remote, ret_solution, log))
+    struct page_set sets[PAGE_SETS_MAX];
+    unsigned count = page_sets_of(board, demand, sets);
+    for (unsigned i = 0; i < count; i++)
+        if (solve_set(board, demand, &sets[i], ret_solution, log))
             return true;
     return false;
 }

@@ -1,6 +1,7 @@
 /* The solver: which nodes, how many vCPUs on each, and which cores. */
 #pragma once
 
+#include "runtime/place/pages.h"
 #include "runtime/place/table.h"
 
 /* What was tried, for people: a set of nodes and what it would cost, or why not. */
@@ -10,6 +11,8 @@ struct candidate {
     bool feasible;
     bool remote_memory;
     unsigned kinds;
+    struct page_set set;
+    uint8_t size[8]; /* of pages, by node[] */
     struct cost cost;
 };
 enum { CANDIDATES_MAX = 64 };
@@ -23,7 +26,8 @@ struct candidates {
 struct solution {
     struct cost cost;
     struct cost_order order;
-    unsigned nodes;     /* with vCPUs */
+    unsigned nodes; /* with vCPUs */
+    struct page_choice pages;
     bool remote_memory; /* no room for the pages beside the CPUs: memory may come from any node */
     unsigned vcpus_on[LIMIT_HOST_NODES];
     unsigned extras_on[LIMIT_HOST_NODES];

@@ -11,6 +11,7 @@
 struct variation {
     const char *text;
     bool (*change)(struct vm_spec *spec); /* false: nothing to give up */
+    bool is_milder;                       /* than the row before it: only said when that one does not help */
 };
 
 static bool drop_threads(struct vm_spec *spec)
@@ -57,6 +58,18 @@ static bool change_page(struct vm_spec *spec, uint64_t page_bytes)
     return may;
 }
 
+static bool add_page(struct vm_spec *spec, uint64_t page_bytes)
+{
+    struct vm_page_sizes *others = &spec->other_page_sizes;
+    bool may = spec->hugepage_bytes && spec->hugepage_bytes != page_bytes && spec->memory_bytes % page_bytes == 0 &&
+               others->count < LIMIT_VM_OTHER_PAGE_SIZES;
+    for (unsigned i = 0; i < others->count; i++)
+        may &= others->bytes[i] != page_bytes;
+    if (may)
+        others->bytes[others->count++] = page_bytes;
+    return may;
+}
+
 static bool small_pages(struct vm_spec *spec)
 {
     return change_page(spec, 2u << 20);
@@ -67,15 +80,27 @@ static bool large_pages(struct vm_spec *spec)
     return change_page(spec, 1u << 30);
 }
 
+static bool also_small_pages(struct vm_spec *spec)
+{
+    return add_page(spec, 2u << 20);
+}
+
+static bool also_large_pages(struct vm_spec *spec)
+{
+    return add_page(spec, 1u << 30);
+}
+
 /* To add one: a row and a function. */
 static const struct variation VARIATIONS[] = {
-    {"threads: 1", drop_threads},
-    {"rtvmd.io/smt-policy: prefer", drop_smt_policy},
-    {"2Mi pages", small_pages},
-    {"1Gi pages", large_pages},
-    {"rtvmd.io/numa-policy: prefer", drop_strict},
-    {"any CPUs (no rtvmd.io/cpus)", drop_wanted},
-    {"the emulator on housekeeping CPUs", drop_emulator},
+    {"threads: 1", drop_threads, false},
+    {"rtvmd.io/smt-policy: prefer", drop_smt_policy, false},
+    {"2Mi pages (hugepages.pageSize: 2Mi, or beside it rtvmd.io/page-sizes: 2Mi)", small_pages, false},
+    {"2Mi pages on some nodes (rtvmd.io/page-sizes: 2Mi)", also_small_pages, true},
+    {"1Gi pages (hugepages.pageSize: 1Gi, or beside it rtvmd.io/page-sizes: 1Gi)", large_pages, false},
+    {"1Gi pages on some nodes (rtvmd.io/page-sizes: 1Gi)", also_large_pages, true},
+    {"rtvmd.io/numa-policy: prefer", drop_strict, false},
+    {"any CPUs (no rtvmd.io/cpus)", drop_wanted, false},
+    {"the emulator on housekeeping CPUs", drop_emulator, false},
 };
 
 struct suggester {
@@ -89,7 +114,7 @@ struct suggester {
 static bool fits(const struct suggester *suggester, const struct claims *claims, const struct vm_spec *spec)
 {
     struct demand demand = demand_of(spec);
-    struct board *board = board_new(suggester->host, suggester->policy, claims, demand.page_bytes, &spec->wanted_cpus,
+    struct board *board = board_new(suggester->host, suggester->policy, claims, &demand.sizes, &spec->wanted_cpus,
                                     suggester->policy->grow_hugepages && demand.page_bytes);
     struct decision *verdict = must_calloc(1, sizeof(*verdict));
     check_wishes(board, spec, &demand, verdict);
@@ -114,22 +139,35 @@ static void suggest(const struct suggester *suggester, const char *format, ...)
 
 static void try_single_wishes(const struct suggester *suggester, const struct vm_spec *spec)
 {
+    bool helped = false;
     for (size_t i = 0; i < ARRAY_SIZE(VARIATIONS); i++) {
         struct vm_spec changed = *spec;
-        if (VARIATIONS[i].change(&changed) && fits(suggester, suggester->claims, &changed))
+        if (VARIATIONS[i].is_milder && helped)
+            continue;
+        helped = VARIATIONS[i].change(&changed) && fits(suggester, suggester->claims, &changed);
+        if (helped)
             suggest(suggester, "fits with %s", VARIATIONS[i].text);
     }
 }
 
-static void try_two_wishes(const struct suggester *suggester, const struct vm_spec *spec)
+static void try_pairs(const struct suggester *suggester, const struct vm_spec *spec, bool mild)
 {
     for (size_t i = 0; i < ARRAY_SIZE(VARIATIONS); i++)
         for (size_t j = i + 1; j < ARRAY_SIZE(VARIATIONS); j++) {
             struct vm_spec changed = *spec;
-            if (VARIATIONS[i].change(&changed) && VARIATIONS[j].change(&changed) &&
+            bool milder = VARIATIONS[i].is_milder || VARIATIONS[j].is_milder;
+            if (milder == mild && VARIATIONS[i].change(&changed) && VARIATIONS[j].change(&changed) &&
                 fits(suggester, suggester->claims, &changed))
                 suggest(suggester, "fits with %s and %s", VARIATIONS[i].text, VARIATIONS[j].text);
         }
+}
+
+/* Milder wishes only when nothing else helps: two words about page sizes say the same. */
+static void try_two_wishes(const struct suggester *suggester, const struct vm_spec *spec)
+{
+    unsigned before = suggester->decision->suggestion_count;
+    for (unsigned mild = 0; mild < 2 && suggester->decision->suggestion_count == before; mild++)
+        try_pairs(suggester, spec, mild);
 }
 
 static struct claims claims_without(const struct claims *claims, const char *owner, struct claimed_pages *pages)

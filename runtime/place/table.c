@@ -171,9 +171,11 @@ static void make_node(struct tables *tables, unsigned n)
     }
 }
 
-void tables_make(struct tables *tables, const struct board *board, const struct demand *demand, unsigned kinds)
+void tables_make(struct tables *tables, const struct board *board, const struct demand *demand, unsigned kinds,
+                 bool mixed_pages)
 {
-    *tables = (struct tables){.board = board, .demand = demand, .order = cost_order_of(demand), .kinds = kinds};
+    *tables =
+        (struct tables){.board = board, .demand = demand, .order = cost_order_of(demand, mixed_pages), .kinds = kinds};
     tables->group = must_calloc(board->group_count + 1, sizeof(*tables->group));
     tables->group_as = must_calloc(board->group_count + 1, sizeof(*tables->group_as));
     tables->node = must_calloc(board->node_count, sizeof(*tables->node));

@@ -25,7 +25,8 @@ struct tables {
 };
 
 /* kinds: the core kinds vCPUs may use, as a mask. */
-void tables_make(struct tables *tables, const struct board *board, const struct demand *demand, unsigned kinds);
+void tables_make(struct tables *tables, const struct board *board, const struct demand *demand, unsigned kinds,
+                 bool mixed_pages);
 void tables_finish(struct tables *tables);
 /* The cheapest way to take v and x from one node; infinite when there is none. */
 struct cost tables_node_cost(const struct tables *tables, unsigned node, unsigned vcpus, unsigned extras);

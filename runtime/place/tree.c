@@ -4,6 +4,18 @@
 #include <string.h>
 
 #include "runtime/place/fit.h"
+#include "runtime/place/verdict.h"
+
+/* ", pages of 1Gi", or one after the other for several nodes: ", pages of 1Gi+2Mi". Only where there is a choice. */
+static void write_page_sizes(const struct board *board, const struct candidate *candidate, struct text *out)
+{
+    struct bytes_text size = {0};
+    bool mixed = page_set_is_mixed(&candidate->set);
+    for (unsigned i = 0; board->sizes.count > 1 && i < (mixed ? candidate->node_count : 1); i++)
+        if (i < ARRAY_SIZE(candidate->node))
+            text_printf(out, "%s%s", i ? "+" : ", pages of ",
+                        bytes_format(board->sizes.bytes[candidate->size[i]], &size));
+}
 
 static void write_nodes(const struct board *board, const struct candidate *candidate, struct text *out)
 {
@@ -21,6 +33,7 @@ static void write_nodes(const struct board *board, const struct candidate *candi
                                                                           : ", any cores");
     if (candidate->remote_memory)
         text_append(out, ", memory anywhere");
+    write_page_sizes(board, candidate, out);
 }
 
 static void write_terms(const struct cost_order *order, struct cost cost, struct text *out)
@@ -45,14 +58,14 @@ static void write_shortage(const struct board *board, const struct demand *deman
     uint64_t pages = 0;
     for (unsigned i = 0; i < candidate->node_count && i < ARRAY_SIZE(candidate->node); i++) {
         cpus += board->node[candidate->node[i]].free;
-        pages += board->node[candidate->node[i]].pages_left;
+        pages += page_set_left(board, &candidate->set, candidate->node[i], candidate->size[i]);
     }
     text_append(out, "does not fit: ");
     if (cpus < demand->vcpus)
         text_printf(out, "%u of %u CPUs free", cpus, demand->vcpus);
-    if (demand->page_bytes && pages < demand->pages)
+    if (demand->page_bytes && pages < candidate->set.pages)
         text_printf(out, "%s%llu of %llu pages left", cpus < demand->vcpus ? ", " : "", (unsigned long long)pages,
-                    (unsigned long long)demand->pages);
+                    (unsigned long long)candidate->set.pages);
     else if (cpus >= demand->vcpus)
         text_printf(out, "%u CPUs free, but not in the shape asked for", cpus);
 }
@@ -74,7 +87,7 @@ static void write_candidates(const struct board *board, const struct demand *dem
                              const struct solution *solution, struct text *out)
 {
     const struct candidate *winner = solution ? find_winner(log, solution) : NULL;
-    struct cost_order order = cost_order_of(demand);
+    struct cost_order order = solution ? solution->order : cost_order_of(demand, false);
     for (unsigned i = 0; i < log->count; i++) {
         const struct candidate *candidate = &log->candidate[i];
         text_append(out, "  ");
@@ -123,7 +136,7 @@ void place_write_tree(const struct host *host, const struct place_policy *policy
                       const struct vm_spec *spec, struct text *out)
 {
     struct demand demand = demand_of(spec);
-    struct board *board = board_new(host, policy, claims, demand.page_bytes, &spec->wanted_cpus, false);
+    struct board *board = board_new(host, policy, claims, &demand.sizes, &spec->wanted_cpus, false);
     struct cpuset_text housekeeping, available;
     text_printf(out, "Housekeeping CPUs %s; free for exclusive use: %s\n",
                 cpuset_format(&board->housekeeping, &housekeeping),

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "rtvmd/base/quantity.h"
 #include "runtime/latency/duration.h"
+
+enum { MIN_PAGE_BYTES = 64 << 10 };
 
 static int one_of(const char *value, const char *const words[], size_t count, unsigned *ret_index, struct error *err)
 {
@@ -128,6 +131,37 @@ static int apply_shared_vcpus(const char *value, struct vm_spec *spec, struct er
     return 0;
 }
 
+static int apply_one_page_size(const char *item, struct vm_page_sizes *sizes, struct error *err)
+{
+    struct quantity quantity;
+    int64_t bytes = quantity_parse(item, &quantity, err) < 0 ? 0 : quantity_value(&quantity);
+    if (bytes < MIN_PAGE_BYTES || (bytes & (bytes - 1)))
+        return fail(err, ERROR_INVALID, "'%s' is not a size of huge pages like 2Mi or 1Gi", item);
+    for (unsigned i = 0; i < sizes->count; i++)
+        if (sizes->bytes[i] == (uint64_t)bytes)
+            return 0;
+    if (sizes->count == LIMIT_VM_OTHER_PAGE_SIZES)
+        return fail(err, ERROR_INVALID, "more than %u sizes of huge pages", LIMIT_VM_OTHER_PAGE_SIZES);
+    sizes->bytes[sizes->count++] = (uint64_t)bytes;
+    return 0;
+}
+
+static int apply_page_sizes(const char *value, struct vm_spec *spec, struct error *err)
+{
+    struct vm_page_sizes sizes = {0};
+    for (const char *at = value;;) {
+        size_t length = strcspn(at, ",");
+        auto_free char *item = must_strndup(at + strspn(at, " "), length - strspn(at, " "));
+        if (apply_one_page_size(item, &sizes, err) < 0)
+            return strcmp(item, value) == 0 ? -1 : error_prefix(err, "'%s'", value);
+        if (!at[length])
+            break;
+        at += length + 1;
+    }
+    spec->other_page_sizes = sizes;
+    return 0;
+}
+
 static int apply_latency_gate(const char *value, struct vm_spec *spec, struct error *err)
 {
     return latency_gate_parse(value, &spec->latency_gate_ns, err);
@@ -181,6 +215,9 @@ static const struct annotation ANNOTATIONS[] = {
     {"rtvmd.io/cpus", apply_cpus, "CPU list", "the host CPUs this VM's exclusive CPUs are taken from"},
     {"rtvmd.io/shared-vcpus", apply_shared_vcpus, "vCPU list",
      "vCPUs that float on the housekeeping CPUs though the VM has dedicated CPUs; whole guest cores, never real-time"},
+    {"rtvmd.io/page-sizes", apply_page_sizes, "sizes like 2Mi,1Gi",
+     "sizes of huge pages, most wanted first, that guest NUMA cells may have when the VM does not fit with "
+     "hugepages.pageSize alone: each cell gets the most wanted size its host node has enough of"},
     {"rtvmd.io/host-tuning", apply_host_tuning, "none|safe|full",
      "which host knobs may be turned while the VM runs; they are put back afterwards"},
     {"rtvmd.io/latency-gate", apply_latency_gate, "time like 40us",

@@ -1,6 +1,7 @@
 /* Memory and CPU amounts asked for: requests, limits, guest memory, huge pages. */
 #include <inttypes.h>
 
+#include "runtime/spec/annotations.h"
 #include "runtime/spec/validate.h"
 
 static void not_negative(struct admission *a, const char *path)
@@ -88,6 +89,26 @@ static void huge_pages(struct admission *a)
                        complaint, page_field, page_text);
 }
 
+/* Guest memory is shared out in whole pages: a size that does not divide it can never be used. */
+static void other_page_sizes(struct admission *a)
+{
+    static const char KEY[] = "rtvmd.io/page-sizes";
+    const char *value = json_string_value(json_object_get(json_object_get(a->metadata, "annotations"), KEY));
+    struct amount memory = backed_memory(a);
+    struct vm_spec scratch = {0};
+    struct error err;
+    if (!value || !json_at(a->spec, "domain.memory.hugepages") || annotation_apply(KEY, value, &scratch, &err) < 0)
+        return;
+    for (unsigned i = 0; i < scratch.other_page_sizes.count; i++) {
+        int64_t bytes = (int64_t)scratch.other_page_sizes.bytes[i];
+        if (memory.value % bytes)
+            findings_warn(
+                a->findings,
+                "%s.annotations.%s: pages of %lld MiB are never used: guest memory (%s) is no multiple of them",
+                a->metadata_at, KEY, (long long)bytes >> 20, memory.text.text);
+    }
+}
+
 /* KubeVirt dropped this for clusters whose VMs grow while they run; here they do not. */
 static void guest_within_limit(struct admission *a)
 {
@@ -103,5 +124,5 @@ static void guest_within_limit(struct admission *a)
                    field, guest.text.text, other, limit.text.text);
 }
 
-static rule *const MEMORY[] = {memory_request, memory_limit, huge_pages, guest_within_limit};
+static rule *const MEMORY[] = {memory_request, memory_limit, huge_pages, other_page_sizes, guest_within_limit};
 const struct rules RULES_MEMORY = {MEMORY, ARRAY_SIZE(MEMORY)};

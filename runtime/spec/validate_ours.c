@@ -140,6 +140,7 @@ static void idle_annotations(struct admission *a)
         {"rtvmd.io/shared-vcpus", "domain.cpu.dedicatedCpuPlacement"},
         {"rtvmd.io/emulator-policy", "domain.cpu.dedicatedCpuPlacement"},
         {"rtvmd.io/fifo-priority", "domain.cpu.realtime"},
+        {"rtvmd.io/page-sizes", "domain.memory.hugepages"},
     };
     const json_t *annotations = json_object_get(a->metadata, "annotations");
     for (size_t i = 0; i < ARRAY_SIZE(REFINES); i++) {

@@ -85,6 +85,12 @@ enum vm_smt_policy { VM_SMT_PREFER, VM_SMT_REQUIRE, VM_SMT_ISOLATE };
 enum vm_emulator_policy { VM_EMULATOR_HOUSEKEEPING, VM_EMULATOR_DEDICATED, VM_EMULATOR_SIBLING };
 /* prefer: the fewest nodes that hold the VM (what a cluster does); strict: one node or refused; spread: all it can. */
 enum vm_numa_policy { VM_NUMA_PREFER, VM_NUMA_STRICT, VM_NUMA_SPREAD };
+/* Sizes of huge pages, most wanted first. */
+struct vm_page_sizes {
+    unsigned count;
+    uint64_t bytes[1 + LIMIT_VM_OTHER_PAGE_SIZES];
+};
+
 enum vm_host_tuning { VM_TUNING_NONE, VM_TUNING_SAFE, VM_TUNING_FULL };
 
 struct vm_spec {
@@ -172,6 +178,7 @@ struct vm_spec {
     uint8_t vcpu_priority[LIMIT_VM_VCPUS]; /* of one vCPU; 0: fifo_priority */
     struct cpuset wanted_cpus;             /* rtvmd.io/cpus; empty: free choice */
     struct cpuset shared_vcpus; /* rtvmd.io/shared-vcpus: float on housekeeping CPUs though cpus are dedicated */
+    struct vm_page_sizes other_page_sizes; /* rtvmd.io/page-sizes as written; see demand.sizes */
     enum vm_host_tuning host_tuning;
     uint64_t latency_gate_ns; /* 0: none */
     uint64_t latency_gate_ms; /* how long it measures; 0: not said */

@@ -25,6 +25,8 @@ struct question {
     enum vm_smt_policy smt;
     enum vm_numa_policy numa;
     bool passthrough, realtime, emulator;
+    bool other_pages;      /* rtvmd.io/page-sizes */
+    unsigned uneven_pages; /* every so many nodes have few large pages; 0: all have the same */
 };
 
 static struct vm_spec spec_of(const struct question *q)
@@ -38,6 +40,8 @@ static struct vm_spec spec_of(const struct question *q)
     spec.isolate_emulator = q->emulator;
     spec.smt_policy = q->smt;
     spec.numa_policy = q->numa;
+    if (q->other_pages)
+        spec.other_page_sizes = (struct vm_page_sizes){.count = 1, .bytes = {2 * MI}};
     if (q->io) {
         spec.iothreads_policy = VM_IOTHREADS_SUPPLEMENTAL;
         spec.supplemental_iothreads = q->io;
@@ -79,6 +83,8 @@ static struct answer ask(const struct question *q)
 {
     struct answer answer = {.plan_ns = UINT64_MAX};
     struct host *host = synthetic_host(&q->make);
+    for (unsigned n = 0; q->uneven_pages && n < host->node_count; n += q->uneven_pages)
+        host->node[n].pool[1].total = host->node[n].pool[1].free = host->node[n].pool[1].total / 8;
     struct place_policy policy = {0};
     struct decision *decision = must_calloc(1, sizeof(*decision));
     struct claim_book *book = fill(q, host, &policy, decision, &answer.vms);
@@ -110,12 +116,13 @@ static struct question ordinary(void)
     q.realtime = dice(2);
     q.passthrough = q.realtime || dice(2);
     q.emulator = dice(2);
+    q.other_pages = dice(4) == 0;
     return q;
 }
 
 static void change(struct question *q)
 {
-    switch (dice(13)) {
+    switch (dice(15)) {
     case 0:
         q->make.threads = 1 + dice(2);
         break;
@@ -152,6 +159,12 @@ static void change(struct question *q)
     case 11:
         q->passthrough = dice(2);
         break;
+    case 12:
+        q->other_pages = dice(2);
+        break;
+    case 13:
+        q->uneven_pages = dice(4);
+        break;
     default:
         q->realtime = dice(2);
         q->emulator = dice(2);
@@ -171,11 +184,12 @@ static int compare_ns(const void *a, const void *b)
 static void print_question(const struct question *q, const struct answer *answer)
 {
     printf(
-        "place: hardest: %u vCPUs, threads %u, %u GiB, %u IO, smt %d, numa %d, %s%s%s; host cores of %u threads, L3 of %u; "
+        "place: hardest: %u vCPUs, threads %u, %u GiB, %u IO, smt %d, numa %d, %s%s%s%s; host cores of %u threads, L3 of %u; "
         "%u VMs before; %s\n",
         q->vcpus * q->threads, q->threads, q->gigabytes, q->io, (int)q->smt, (int)q->numa,
-        q->passthrough ? "cells " : "", q->realtime ? "realtime " : "", q->emulator ? "own emulator" : "",
-        q->make.threads, q->make.l3_cores, answer->vms, answer->admitted ? "admitted" : "refused");
+        q->other_pages ? "two page sizes " : "", q->passthrough ? "cells " : "", q->realtime ? "realtime " : "",
+        q->emulator ? "own emulator" : "", q->make.threads, q->make.l3_cores, answer->vms,
+        answer->admitted ? "admitted" : "refused");
 }
 
 int main(int argc, char **argv)

@@ -30,9 +30,12 @@ def line(decision):
     parts.append("emulator %s%s" % (ranges(placement["emulator"]), " (own)" if placement["emulatorIsExclusive"] else ""))
     if placement["parked"]:
         parts.append("parked " + ranges(placement["parked"]))
+    mixed = len({cell["pageBytes"] for cell in placement["cells"]}) > 1
     for cell in placement["cells"]:
         pages = cell["memoryBytes"] // cell["pageBytes"] if cell["pageBytes"] else 0
         parts.append("cell on node %d: vCPUs %s, %d pages" % (cell["hostNode"], ranges(cell["vcpus"]), pages))
+        if mixed:
+            parts[-1] += " of %d MiB" % (cell["pageBytes"] >> 20)
     if placement["memoryNodes"] and not placement["cells"]:
         parts.append("memory on node " + ranges(placement["memoryNodes"]))
     return "; ".join(parts)

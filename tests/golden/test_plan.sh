@@ -37,7 +37,9 @@ done
         "three.yaml --host tests/golden/hosts/two-node-smt --reserved-cpus 0-1 --claimed-cpus 2-13" \
         "isolate-2.yaml --host tests/golden/hosts/two-node-smt --claimed-cpus 2-7,11-15" \
         "seed.yaml --host tests/golden/hosts/two-node-smt -o yaml" \
-        "three.yaml --host tests/golden/hosts/hybrid -o wide"; do
+        "three.yaml --host tests/golden/hosts/hybrid -o wide" \
+        "page-sizes.yaml --host tests/golden/hosts/two-node-nosmt -o wide" \
+        "page-sizes.yaml --host tests/golden/hosts/laptop"; do
         echo "\$ rtvmd plan -f $arguments"
         # shellcheck disable=SC2086  # words on purpose
         "$rtvmd" plan -f "$here"/$arguments

@@ -7,7 +7,7 @@
 #include "runtime/place/memory.h"
 #include "runtime/place/place.h"
 
-enum { BRUTE_MAX_FREE = 10, BRUTE_TERMS = 17, BRUTE_NODES = 4 };
+enum { BRUTE_MAX_FREE = 10, BRUTE_TERMS = 18, BRUTE_NODES = 4 };
 enum brute_role { BRUTE_FREE, BRUTE_VCPU, BRUTE_EXTRA };
 
 struct brute {
@@ -18,6 +18,11 @@ struct brute {
     unsigned free_count;
     int free_cpu[BRUTE_MAX_FREE];
     uint8_t role[CPUSET_MAX]; /* the assignment being judged */
+    uint64_t unit;            /* what memory is shared out in; guest memory is pages of it */
+    uint64_t pages;
+    bool mixed;
+    uint64_t size[BRUTE_NODES]; /* of the pages on each node; 0: ordinary */
+    uint64_t first;             /* the most wanted size that may be used */
 };
 
 /* How good an assignment is: compared number by number. found: it is allowed at all. */
@@ -146,13 +151,27 @@ static inline void brute_groups(const struct brute *brute, struct brute_sums *su
 struct brute_nodes {
     unsigned vcpus[BRUTE_NODES], extras[BRUTE_NODES];
     unsigned used, with_extras, pairs;
-    uint64_t distance, imbalance, whole, left, pages_left;
+    uint64_t distance, imbalance, whole, left, pages_left, unwanted;
 };
+
+static inline uint64_t brute_pages_of(const struct brute *brute, unsigned n, uint64_t size)
+{
+    uint64_t bytes = size ? 0 : brute->board->node[n].ordinary_left_bytes;
+    const struct host_node *node = &brute->host->node[brute->board->node[n].index];
+    for (unsigned i = 0; size && i < node->pool_count; i++)
+        if (node->pool[i].size_bytes == size)
+            bytes = node->pool[i].total * size;
+    for (size_t i = 0; size && i < brute->claims->page_count; i++) {
+        const struct claimed_pages *claim = &brute->claims->pages[i];
+        if (claim->node == node->id && claim->page_bytes == size)
+            bytes -= claim->pages * size < bytes ? claim->pages * size : bytes;
+    }
+    return bytes / brute->unit;
+}
 
 static inline uint64_t brute_pages(const struct brute *brute, unsigned n)
 {
-    return brute->demand.page_bytes ? brute->board->node[n].pages_left
-                                    : brute->board->node[n].ordinary_left_bytes / PLACE_ORDINARY_PAGE_BYTES;
+    return brute_pages_of(brute, n, brute->size[n]);
 }
 
 static inline bool brute_memory(const struct brute *brute, const struct brute_nodes *nodes, bool remote)
@@ -162,14 +181,14 @@ static inline bool brute_memory(const struct brute *brute, const struct brute_no
     for (unsigned n = 0; n < brute->board->node_count; n++) {
         if (!nodes->vcpus[n])
             continue;
-        uint64_t share = demand->pages * nodes->vcpus[n] / demand->vcpus;
+        uint64_t share = brute->pages * nodes->vcpus[n] / demand->vcpus;
         if (demand->passthrough && (share ? share : 1) > brute_pages(brute, n))
             return false;
         sum += brute_pages(brute, n);
     }
-    if (demand->passthrough && demand->pages < nodes->used)
+    if (demand->passthrough && brute->pages < nodes->used)
         return false;
-    return !(demand->passthrough || (demand->page_bytes && !remote)) || sum >= demand->pages;
+    return !(demand->passthrough || (demand->page_bytes && !remote)) || sum >= brute->pages;
 }
 
 static inline bool brute_count_nodes(const struct brute *brute, bool remote, struct brute_nodes *nodes)
@@ -194,7 +213,7 @@ static inline void brute_node_terms(const struct brute *brute, struct brute_node
     const struct board *board = brute->board;
     uint64_t most = 0, pair_sum = 0;
     for (unsigned n = 0; n < board->node_count; n++)
-        most = brute_pages(brute, n) > most ? brute_pages(brute, n) : most;
+        most = brute_pages(brute, n) > most ? brute_pages(brute, n) : most; /* not asked where sizes are mixed */
     for (unsigned n = 0; n < board->node_count; n++) {
         unsigned v = nodes->vcpus[n], nearest = 255, total = brute->demand.vcpus;
         nodes->whole += (v || nodes->extras[n]) && board->node[n].whole;
@@ -210,9 +229,11 @@ static inline void brute_node_terms(const struct brute *brute, struct brute_node
             nodes->distance += nodes->extras[n] ? nearest : 0;
             continue;
         }
-        uint64_t share = brute->demand.pages * v / total, left = brute_pages(brute, n);
+        uint64_t share = brute->pages * v / total, left = brute_pages(brute, n);
         left = left > share ? left - share : 0;
-        nodes->pages_left += most ? left * 1000 / most / nodes->used : left;
+        if (!brute->mixed)
+            nodes->pages_left += most ? left * 1000 / most / nodes->used : left;
+        nodes->unwanted += brute->size[n] != brute->first ? v : 0;
         nodes->left += board->node[n].free - v - nodes->extras[n];
         unsigned scaled = v * nodes->used;
         nodes->imbalance += (scaled > total ? scaled - total : total - scaled) / nodes->used;
@@ -245,8 +266,9 @@ static inline struct brute_score brute_judge(const struct brute *brute, bool rem
         score.vcpu_nodes |= n.vcpus[i] ? 1u << i : 0;
     score.term[0] = spread ? 100 - n.used : n.used;
     score.term[1] = spread ? n.imbalance : 0; /* equal cells before everything but the number of nodes */
-    _Static_assert(sizeof(realtime) == sizeof(packing) && sizeof(realtime) == (BRUTE_TERMS - 2) * sizeof(uint64_t), "");
-    memcpy(&score.term[2], demand->realtime ? realtime : packing, sizeof(realtime));
+    score.term[2] = n.unwanted;
+    _Static_assert(sizeof(realtime) == sizeof(packing) && sizeof(realtime) == (BRUTE_TERMS - 3) * sizeof(uint64_t), "");
+    memcpy(&score.term[3], demand->realtime ? realtime : packing, sizeof(realtime));
     return score;
 }
 
@@ -282,25 +304,78 @@ static inline void brute_walk(struct brute *brute, bool remote, unsigned at, uns
     *role = BRUTE_FREE;
 }
 
-/* The best there is; not found: no room. Memory beside the CPUs before memory anywhere; extras on one node wherever a
- * set of nodes allows it. */
-static inline struct brute_score brute_solve(struct brute *brute, bool may_be_remote)
+/* The best there is with the page sizes in mask (of demand.sizes; 0: ordinary); not found: no room. Memory beside the
+ * CPUs before memory anywhere; extras on one node wherever a set of nodes allows it. */
+static inline void brute_sizes(struct brute *brute, unsigned mask, bool remote, unsigned node, struct brute_best *sets)
+{
+    if (node == brute->board->node_count) {
+        brute_walk(brute, remote, 0, brute->demand.vcpus, brute->demand.extras, sets);
+        return;
+    }
+    for (unsigned i = 0; i < brute->demand.sizes.count; i++)
+        if (mask & 1u << i) {
+            brute->size[node] = brute->demand.sizes.bytes[i];
+            brute_sizes(brute, mask, remote, node + 1, sets);
+        }
+    if (mask == 0)
+        brute_sizes(brute, mask, remote, node + 1, sets);
+}
+
+static inline bool brute_begin(struct brute *brute, unsigned mask)
+{
+    brute->unit = mask ? 0 : PLACE_ORDINARY_PAGE_BYTES;
+    brute->first = 0;
+    for (unsigned i = brute->demand.sizes.count; i-- > 0;)
+        if (mask & 1u << i) {
+            uint64_t bytes = brute->first = brute->demand.sizes.bytes[i];
+            brute->unit = bytes > brute->unit ? bytes : brute->unit;
+        }
+    brute->mixed = (mask & (mask - 1)) != 0;
+    memset(brute->size, 0, sizeof(brute->size));
+    brute->pages = (brute->demand.memory_bytes + brute->unit - 1) / brute->unit;
+    return !brute->mixed || (brute->demand.passthrough && brute->demand.memory_bytes % brute->unit == 0);
+}
+
+static inline struct brute_score brute_solve_with(struct brute *brute, unsigned mask, bool may_be_remote)
 {
     struct brute_score best = {0};
+    if (!brute_begin(brute, mask))
+        return best;
     uint64_t pages = 0;
-    for (unsigned n = 0; n < brute->board->node_count; n++)
-        pages += brute->board->node[n].pages_left;
-    if (brute->demand.page_bytes && pages < brute->demand.pages)
+    for (unsigned n = 0; n < brute->board->node_count; n++) {
+        uint64_t most = 0;
+        for (unsigned i = 0; i < brute->demand.sizes.count; i++)
+            if (mask & 1u << i) {
+                uint64_t have = brute_pages_of(brute, n, brute->demand.sizes.bytes[i]);
+                most = have > most ? have : most;
+            }
+        pages += most;
+    }
+    if (mask && pages < brute->pages)
         return best;
     for (unsigned remote = 0; remote <= may_be_remote && !best.found; remote++) {
         struct brute_best *sets = must_calloc(1, sizeof(*sets));
-        brute_walk(brute, remote, 0, brute->demand.vcpus, brute->demand.extras, sets);
+        brute_sizes(brute, mask, remote, 0, sets);
         for (unsigned set = 0; set < ARRAY_SIZE(sets->together); set++) {
             const struct brute_score *score = sets->together[set].found ? &sets->together[set] : &sets->split[set];
             if (score->found && (!best.found || brute_less(score, &best)))
                 best = *score;
         }
         free(sets);
+    }
+    return best;
+}
+
+/* The sizes asked for first, as long as they do. *ret_mask: the ones that did. */
+static inline struct brute_score brute_solve(struct brute *brute, bool may_be_remote, unsigned *ret_mask)
+{
+    static const unsigned MASKS[][3] = {{0}, {1}, {1, 3, 2}};
+    struct brute_score best = {0};
+    unsigned sizes = brute->demand.sizes.count;
+    for (unsigned i = 0; i < 3 && !best.found && sizes < ARRAY_SIZE(MASKS); i++) {
+        *ret_mask = MASKS[sizes][i];
+        if (*ret_mask || sizes == 0)
+            best = brute_solve_with(brute, *ret_mask, may_be_remote);
     }
     return best;
 }

@@ -116,6 +116,19 @@ static void priorities_are_given_to_all_or_by_vcpu(void)
     free(vm);
 }
 
+static void page_sizes_are_a_list(void)
+{
+    static const char *const BAD[] = {"", "2Mi,", "3Mi", "4Ki", "-2Mi", "huge", "2Mi 1Gi", "64Ki,2Mi,32Mi,1Gi"};
+    struct vm_spec *vm = must_calloc(1, sizeof *vm);
+    struct error failure;
+    CHECK(annotation_apply("rtvmd.io/page-sizes", "2Mi, 1Gi,2Mi", vm, &failure) == 0);
+    CHECK(vm->other_page_sizes.count == 2 && vm->other_page_sizes.bytes[0] == 2 << 20 &&
+          vm->other_page_sizes.bytes[1] == 1 << 30);
+    for (size_t i = 0; i < ARRAY_SIZE(BAD); i++)
+        CHECK(annotation_apply("rtvmd.io/page-sizes", BAD[i], vm, &failure) == -1 && failure.kind == ERROR_INVALID);
+    free(vm);
+}
+
 static void a_real_time_vm_that_names_no_model_gets_the_hosts_cpu(void)
 {
     static const char MANIFEST[] =
@@ -169,6 +182,7 @@ int main(void)
 {
     RUN(decodes_the_real_time_vm);
     RUN(priorities_are_given_to_all_or_by_vcpu);
+    RUN(page_sizes_are_a_list);
     RUN(a_real_time_vm_that_names_no_model_gets_the_hosts_cpu);
     RUN(fills_in_what_is_not_said);
     return test_end();

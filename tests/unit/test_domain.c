@@ -813,7 +813,7 @@ static void rows_are_in_document_order(void)
 /* Fields that are nothing to libvirt: decided on elsewhere. */
 static const char NOT_FOR_LIBVIRT[] =
     " document request_cpu_milli overhead_bytes supplemental_iothreads emulator_even_parity "
-    "termination_grace_s hostname smt_policy emulator_policy numa_policy wanted_cpus shared_vcpus "
+    "termination_grace_s hostname smt_policy emulator_policy numa_policy wanted_cpus other_page_sizes shared_vcpus "
     "host_tuning latency_gate_ns latency_gate_ms latency_gate_warns ";
 
 static bool is_rendered(const char *field)

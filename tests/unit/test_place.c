@@ -538,7 +538,7 @@ static void the_nearest_thing_that_fits_is_suggested(void)
     plan_again(&spec, claim_book_claims(book));
     CHECK(!decision->admitted);
     place_suggest(host, &policy, claim_book_claims(book), &spec, decision);
-    CHECK(suggested("fits with 2Mi pages"));
+    CHECK(suggested("fits with 2Mi pages (hugepages.pageSize: 2Mi, or beside it rtvmd.io/page-sizes: 2Mi)"));
     CHECK(suggested("fits after stopping default/vm-a"));
     CHECK(suggested("fits after stopping default/vm-b"));
     spec = synthetic_realtime(8, 8);
@@ -553,6 +553,87 @@ static void the_nearest_thing_that_fits_is_suggested(void)
     place_suggest(host, &policy, claim_book_claims(book), &spec, decision);
     CHECK(suggested("fits with 5 vCPUs"));
     claim_book_free(book);
+}
+
+/* Node 0 has large pages, node 1 has small ones. */
+static void cells_may_have_pages_of_their_own_size(void)
+{
+    struct synthetic make = two_nodes();
+    struct vm_spec spec = synthetic_realtime(12, 4);
+    spec.isolate_emulator = false;
+    plan(&make, &spec, NULL);
+    host->node[0].pool[0].total = host->node[0].pool[0].free = 0;
+    host->node[1].pool[1].total = host->node[1].pool[1].free = 1;
+    CHECK(!plan_again(&spec, NULL)->admitted);
+    place_suggest(host, &policy, &nobody, &spec, decision);
+    CHECK(suggested("fits with 2Mi pages on some nodes (rtvmd.io/page-sizes: 2Mi)"));
+    spec.other_page_sizes = (struct vm_page_sizes){.count = 1, .bytes = {2 * MI}};
+    CHECK(plan_again(&spec, NULL)->admitted);
+    const struct placement *p = &decision->placement;
+    CHECK_INT(p->cell_count, 2);
+    CHECK(p->cell[0].page_bytes == GI && p->cell[0].memory_bytes == 2 * GI);
+    CHECK(p->cell[1].page_bytes == 2 * MI && p->cell[1].memory_bytes == 2 * GI);
+    CHECK(p->page[0].node == 0 && p->page[0].page_bytes == GI && p->page[0].pages == 2);
+    CHECK(p->page[1].node == 1 && p->page[1].page_bytes == 2 * MI && p->page[1].pages == 1024);
+    CHECK(warned("guest cell 1 has pages of 2Mi: with pages of 1Gi alone (hugepages.pageSize) the VM does not fit"));
+    struct placement *kept = must_calloc(1, sizeof(*kept));
+    *kept = *p;
+    place_plan(host, &policy, &nobody, &spec, kept, decision);
+    CHECK(decision->admitted && memcmp(kept, p, sizeof(*kept)) == 0);
+    host->node[1].pool[1].total = 2; /* the wanted size has room again: the same CPUs, better pages */
+    place_plan(host, &policy, &nobody, &spec, kept, decision);
+    CHECK(decision->admitted && p->cell[1].page_bytes == GI);
+    CHECK(memcmp(kept->vcpu_cpu, p->vcpu_cpu, sizeof(p->vcpu_cpu)) == 0);
+    free(kept);
+}
+
+static void refusals_name_every_page_size(void)
+{
+    struct synthetic make = two_nodes();
+    struct vm_spec spec = synthetic_realtime(2, 12);
+    spec.other_page_sizes = (struct vm_page_sizes){.count = 1, .bytes = {2 * MI}};
+    plan(&make, &spec, NULL);
+    CHECK_TEXT(reason("InsufficientHugePages")->message,
+               "needs 12Gi in huge pages of 1Gi or 2Mi; node 0 has 4 of 4 of 1Gi and 1024 of 1024 of 2Mi left, node 1 "
+               "has 4 of 4 of 1Gi and 1024 of 1024 of 2Mi left");
+    spec.hugepage_bytes = 32 * MI; /* a size x86 does not have, and one it has */
+    spec.memory_bytes = 2 * GI;
+    CHECK(plan_again(&spec, NULL)->admitted);
+    CHECK(decision->placement.cell[0].page_bytes == 2 * MI);
+}
+
+static void a_size_without_hugetlbfs_is_left_out(void)
+{
+    struct synthetic make = two_nodes();
+    struct vm_spec spec = synthetic_realtime(2, 2);
+    spec.other_page_sizes = (struct vm_page_sizes){.count = 1, .bytes = {2 * MI}};
+    plan(&make, &spec, NULL);
+    host->mounts_known = true;
+    plan_again(&spec, NULL);
+    CHECK(!decision->admitted && decision->reason_count == 2);
+    CHECK_TEXT(reason("HugetlbfsNotMounted")->message,
+               "no hugetlbfs with 1Gi pages is mounted: mount -t hugetlbfs -o pagesize=1048576K none "
+               "/dev/hugepages1Gi, then restart libvirtd");
+    host->hugetlbfs_count = 1;
+    host->hugetlbfs_size_bytes[0] = 2 * MI;
+    CHECK(plan_again(&spec, NULL)->admitted);
+    CHECK(decision->placement.cell[0].page_bytes == 2 * MI && warned("no hugetlbfs with 1Gi pages is mounted"));
+}
+
+static void pools_of_other_sizes_come_before_growth(void)
+{
+    struct synthetic make = {.nodes = 1, .cores = 4, .threads = 1, .pages_1g = 1, .pages_2m = 1024, .gigabytes = 16};
+    struct vm_spec spec = synthetic_realtime(1, 2);
+    struct place_policy before = policy;
+    spec.other_page_sizes = (struct vm_page_sizes){.count = 1, .bytes = {2 * MI}};
+    policy.grow_hugepages = true;
+    CHECK(plan(&make, &spec, NULL)->admitted);
+    CHECK(decision->placement.growth_count == 0 && decision->placement.cell[0].page_bytes == 2 * MI);
+    make.pages_2m = 0;
+    CHECK(plan(&make, &spec, NULL)->admitted);
+    CHECK(decision->placement.growth_count == 1 && decision->placement.growth[0].page_bytes == GI);
+    CHECK_INT(decision->placement.growth[0].pages, 1);
+    policy = before;
 }
 
 static void pools_grow_when_they_may(void)
@@ -786,6 +867,10 @@ int main(void)
     RUN(a_vm_without_dedicated_cpus_floats);
     RUN(ordinary_memory_is_counted);
     RUN(the_nearest_thing_that_fits_is_suggested);
+    RUN(cells_may_have_pages_of_their_own_size);
+    RUN(refusals_name_every_page_size);
+    RUN(a_size_without_hugetlbfs_is_left_out);
+    RUN(pools_of_other_sizes_come_before_growth);
     RUN(pools_grow_when_they_may);
     RUN(host_facts_warn_or_refuse);
     RUN(a_kept_placement_is_given_up_when_it_must);

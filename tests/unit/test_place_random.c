@@ -104,6 +104,10 @@ static void random_spec(struct world *world, bool small)
     spec.numa_passthrough = spec.dedicated_cpus && dice(3) > 0;
     spec.isolate_emulator = dice(2);
     spec.hugepage_bytes = dice(4) ? (dice(2) ? GI : 2 * MI) : 0;
+    if (dice(3) == 0)
+        spec.other_page_sizes = (struct vm_page_sizes){.count = 1, .bytes = {spec.hugepage_bytes == GI ? 2 * MI : GI}};
+    if (dice(4) == 0 && spec.hugepage_bytes == 2 * MI) /* no whole number of the larger pages */
+        spec.memory_bytes += 512 * (uint64_t)MI;
     spec.smt_policy = dice(2) ? VM_SMT_PREFER : (enum vm_smt_policy)dice(3);
     spec.numa_policy = dice(2) ? VM_NUMA_PREFER : (enum vm_numa_policy)dice(3);
     spec.emulator_policy = dice(2) ? VM_EMULATOR_HOUSEKEEPING : (enum vm_emulator_policy)dice(3);
@@ -226,12 +230,15 @@ static void check_policies(uint64_t number, const struct world *world, const str
 static void check_memory(uint64_t number, const struct world *world, const struct demand *demand,
                          const struct placement *p)
 {
-    uint64_t bytes = 0, pages = 0;
+    uint64_t bytes = 0, claimed = 0;
     struct cpuset members = {0};
+    bool may_differ = demand->sizes.count > 1;
     for (unsigned i = 0; i < p->cell_count; i++) {
         const struct placement_cell *cell = &p->cell[i];
         WANT(!cpuset_intersects(&members, &cell->vcpus) && !cpuset_is_empty(&cell->vcpus));
-        WANT(cell->page_bytes == demand->page_bytes && cell->memory_bytes > 0);
+        WANT(cell->page_bytes == demand->page_bytes ||
+             (may_differ && (cell->page_bytes == GI || cell->page_bytes == 2 * MI)));
+        WANT(cell->memory_bytes > 0);
         WANT(!cell->page_bytes || cell->memory_bytes % cell->page_bytes == 0);
         WANT(i == 0 || !demand->passthrough || cell->host_node > p->cell[i - 1].host_node);
         members = cpuset_or(&members, &cell->vcpus);
@@ -252,9 +259,13 @@ static void check_memory(uint64_t number, const struct world *world, const struc
                 left = left > world->claims.pages[k].pages ? left - world->claims.pages[k].pages : 0;
         WANT(claim->page_bytes == PLACE_ORDINARY_PAGE_BYTES || claim->pages <= left);
         WANT(cpuset_has(&p->memory_nodes, (unsigned)claim->node));
-        pages += claim->pages;
+        claimed += claim->pages * claim->page_bytes;
+        for (unsigned k = 0; k < p->cell_count; k++) /* each cell has the pages of its own size on its own node */
+            WANT(p->cell[k].host_node != claim->node || !demand->page_bytes ||
+                 (p->cell[k].page_bytes == claim->page_bytes &&
+                  p->cell[k].memory_bytes == claim->pages * claim->page_bytes));
     }
-    WANT(!demand->page_bytes || pages == demand->pages);
+    WANT(!demand->page_bytes || claimed == demand->memory_bytes);
 }
 
 static struct decision *first, *second;
@@ -326,6 +337,39 @@ static void more_claims_never_admit(void)
     CHECK(refused > 100);
 }
 
+/* Who fits with the pages asked for goes where it went before; more sizes only turn refusals into admissions. */
+static void other_page_sizes_only_help(void)
+{
+    unsigned helped = 0, mixed = 0;
+    complaints = 0;
+    for (uint64_t number = 0; number < CASES / 4; number++) {
+        struct world world;
+        world_make(&world, number, false);
+        world.spec.other_page_sizes.count = 0;
+        plan(&world, &world.claims, NULL, first);
+        world.spec.other_page_sizes = (struct vm_page_sizes){.count = 2, .bytes = {2 * MI, GI}};
+        plan(&world, &world.claims, NULL, second);
+        if (first->admitted)
+            WANT(second->admitted && memcmp(&first->placement, &second->placement, sizeof(first->placement)) == 0);
+        if (!first->admitted && second->admitted) {
+            const struct placement *p = &second->placement;
+            bool large = false, small = false;
+            for (unsigned i = 0; i < p->page_count; i++) {
+                large |= p->page[i].page_bytes == GI;
+                small |= p->page[i].page_bytes == 2 * MI;
+            }
+            WANT(world.spec.hugepage_bytes == GI ? small : large);
+            WANT(second->warning_count > 0);
+            mixed += large && small;
+            helped++;
+        }
+        free(world.host);
+    }
+    printf("# %u refusals became admissions, %u with both sizes\n", helped, mixed);
+    CHECK(complaints == 0);
+    CHECK(helped > 100 && mixed > 20);
+}
+
 static void a_vm_keeps_its_cpus(void)
 {
     unsigned kept = 0;
@@ -362,6 +406,16 @@ static void take_roles(struct brute *brute, const struct placement *p)
             brute->role[p->vcpu_cpu[v]] = BRUTE_VCPU;
 }
 
+static void take_sizes(struct brute *brute, const struct placement *p, unsigned mask)
+{
+    for (unsigned n = 0; n < brute->board->node_count; n++) {
+        brute->size[n] = mask ? brute->first : 0;
+        for (unsigned i = 0; mask && i < p->page_count; i++)
+            if (p->page[i].node == brute->board->node[n].id)
+                brute->size[n] = p->page[i].page_bytes;
+    }
+}
+
 static bool prepare_brute(struct brute *brute, const struct world *world, struct board *board)
 {
     *brute = (struct brute){.host = world->host, .claims = &world->claims, .board = board};
@@ -374,23 +428,27 @@ static bool prepare_brute(struct brute *brute, const struct world *world, struct
 
 static void no_assignment_is_better(void)
 {
-    unsigned solved = 0, refused = 0;
+    unsigned solved = 0, refused = 0, mixed = 0;
     complaints = 0;
-    for (uint64_t number = 0; solved < 3000; number++) {
+    for (uint64_t number = 0; solved < 3000 || mixed < 30; number++) {
         struct world world;
         struct brute *brute = must_calloc(1, sizeof(*brute));
         world_make(&world, number, true);
         struct demand demand = demand_of(&world.spec);
         struct board *board =
-            board_new(world.host, &world.policy, &world.claims, demand.page_bytes, &world.spec.wanted_cpus, false);
+            board_new(world.host, &world.policy, &world.claims, &demand.sizes, &world.spec.wanted_cpus, false);
         if (prepare_brute(brute, &world, board)) {
             bool may_be_remote = demand.page_bytes && !demand.passthrough && demand.numa != VM_NUMA_STRICT;
-            struct brute_score best = brute_solve(brute, may_be_remote);
+            unsigned mask = 0;
+            struct brute_score best = brute_solve(brute, may_be_remote, &mask);
             bool fits = fit_placement(board, &demand, &world.spec, NULL, &first->placement, NULL);
             WANT(fits == best.found);
             refused += !fits;
             if (fits && best.found) {
                 take_roles(brute, &first->placement);
+                brute_begin(brute, mask);
+                take_sizes(brute, &first->placement, mask);
+                mixed += brute->mixed;
                 struct brute_score ours = brute_judge(brute, false);
                 if (!ours.found)
                     ours = brute_judge(brute, may_be_remote);
@@ -402,7 +460,7 @@ static void no_assignment_is_better(void)
         free(brute);
         free(world.host);
     }
-    printf("# %u solved, %u refused\n", solved, refused);
+    printf("# %u solved, %u with two page sizes, %u refused\n", solved, mixed, refused);
     CHECK(complaints == 0);
     CHECK(refused > 500);
 }
@@ -414,6 +472,7 @@ int main(void)
     RUN(every_answer_keeps_the_rules);
     RUN(the_same_question_has_the_same_answer);
     RUN(more_claims_never_admit);
+    RUN(other_page_sizes_only_help);
     RUN(a_vm_keeps_its_cpus);
     RUN(no_assignment_is_better);
     free(first);
