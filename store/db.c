@@ -35,10 +35,6 @@ static const char *const SQL[] = {
     [STATEMENT_JOURNAL_DROP] = "DELETE FROM host_change WHERE id = ?1",
     [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO value (key, value) VALUES (?1, ?2)",
     [STATEMENT_VALUE_DROP] = "DELETE FROM value WHERE key = ?1",
-    [STATEMENT_RUN_PUT] = "INSERT OR REPLACE INTO latency_run (name, json) VALUES (?1, ?2)",
-    [STATEMENT_RUN_DROP] = "DELETE FROM latency_run WHERE name = ?1",
-    [STATEMENT_RUN_TRIM] =
-        "DELETE FROM latency_run WHERE number NOT IN (SELECT number FROM latency_run ORDER BY number DESC LIMIT ?1)",
 };
 _Static_assert(ARRAY_SIZE(SQL) == STATEMENT_COUNT, "every statement has its text");
 

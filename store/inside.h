@@ -68,9 +68,6 @@ enum statement {
     STATEMENT_JOURNAL_DROP,
     STATEMENT_VALUE_PUT,
     STATEMENT_VALUE_DROP,
-    STATEMENT_RUN_PUT,
-    STATEMENT_RUN_DROP,
-    STATEMENT_RUN_TRIM,
     STATEMENT_COUNT,
 };
 /* Binds the arguments as `types` says ('t' const char *, may be NULL; 'i' int64_t), runs to the end, resets. */

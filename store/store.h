@@ -123,12 +123,6 @@ int store_journal_drop(struct store *store, int64_t id, struct error *err);
 void store_journal_each(struct store *store, void (*callback)(const struct store_host_change *change, void *arg),
                         void *arg); /* newest first */
 
-/* ---- latency runs: bounded, oldest dropped. Kept on disk only; durable when the call returns. */
-int store_run_add(struct store *store, const char *name, const json_t *run, struct error *err);
-json_t *store_run_get(struct store *store, const char *name);
-json_t *store_run_list(struct store *store);
-int store_run_drop(struct store *store, const char *name, struct error *err);
-
 /* ---- small values of the program itself (tokens' hashes, counters). */
 int store_value_put(struct store *store, const char *key, const char *value, struct error *err); /* NULL removes */
 char *store_value_get(struct store *store, const char *key); /* the caller frees; NULL when there is none */

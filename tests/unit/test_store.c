@@ -496,7 +496,7 @@ static void tell_change(const struct store_host_change *change, void *arg)
                 change->new_value, change->owner, change->boot_id, (long long)change->made_s);
 }
 
-static void keeps_the_journal_values_and_runs(void)
+static void keeps_the_journal_and_values(void)
 {
     fresh_folder();
     struct store *store = store_open(folder, NULL, &err);
@@ -509,12 +509,6 @@ static void keeps_the_journal_values_and_runs(void)
     CHECK_INT(store_value_put(store, "gone", "v", &err), 0);
     CHECK_INT(store_value_put(store, "gone", NULL, &err), 0);
     CHECK_INT(store_value_put(store, "bad", "\xff", &err), -1);
-    auto_json *run = json_pack("{s:i}", "maxNs", 17);
-    for (unsigned i = 0; i <= LIMIT_LATENCY_RUNS; i++) { /* one past the limit */
-        char name[16];
-        snprintf(name, sizeof name, "r%u", i);
-        CHECK_INT(store_run_add(store, name, run, &err), 0);
-    }
     store_close(store);
 
     store = store_open(folder, NULL, &err);
@@ -527,12 +521,6 @@ static void keeps_the_journal_values_and_runs(void)
     auto_free char *value = store_value_get(store, "k");
     CHECK_TEXT(value, "v");
     CHECK(store_value_get(store, "gone") == NULL);
-    auto_json *oldest = store_run_get(store, "r0"), *newest = store_run_get(store, "r1");
-    CHECK(!oldest && json_equal(newest, run));
-    auto_json *runs = store_run_list(store);
-    CHECK_INT(json_array_size(runs), LIMIT_LATENCY_RUNS);
-    CHECK_INT(store_run_drop(store, "r1", &err), 0);
-    CHECK(store_run_get(store, "r1") == NULL);
     store_close(store);
     drop_folder();
 }
@@ -658,7 +646,7 @@ int main(void)
     RUN(names_damage);
     RUN(a_failed_commit_puts_memory_back);
     RUN(what_was_answered_survives_kill_9);
-    RUN(keeps_the_journal_values_and_runs);
+    RUN(keeps_the_journal_and_values);
     RUN(limits_the_journal);
     RUN(backs_up_while_open);
     RUN(writes_nothing_when_idle);

@@ -46,6 +46,23 @@ static void keeps_the_old_file(const char *folder, size_t steps)
     sqlite3_close(db);
 }
 
+static int count_row(struct store *store, sqlite3_stmt *statement, void *arg, struct error *ret_err)
+{
+    (void)store;
+    (void)statement;
+    (void)ret_err;
+    ++*(int *)arg;
+    return 0;
+}
+
+static bool has_table(struct store *store, const char *name)
+{
+    int rows = 0;
+    static const char SQL[] = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    CHECK_INT(db_each(store, SQL, name, count_row, &rows, &err), 0);
+    return rows == 1;
+}
+
 static void brings_every_older_schema_up_to_date(void)
 {
     for (size_t steps = 1; steps <= ARRAY_SIZE(STEPS); steps++) {
@@ -58,6 +75,8 @@ static void brings_every_older_schema_up_to_date(void)
         auto_json *secret = store_get(store, "Secret", "d", "s");
         CHECK(secret != NULL);
         CHECK_INT(store_value_put(store, "k", "v", &err), 0);
+        CHECK(!has_table(store, "latency_run"));
+        CHECK(has_table(store, "object"));
         store_close(store);
         keeps_the_old_file(folder, steps);
         file_remove_tree(folder, &err);
