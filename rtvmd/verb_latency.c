@@ -63,6 +63,7 @@ struct host_arguments {
     const char *state_dir;
     const char *socket;
     bool load;
+    bool trace;
     bool done;
     uint64_t duration_ms;
     struct cpuset measured;
@@ -76,6 +77,7 @@ static int read_host_arguments(int argc, char **argv, struct host_arguments *a, 
         {.name = "duration", .value = "TIME", .text = &a->duration, .help = "10s; both kinds share it"},
         {.name = "kind", .value = "KIND", .text = &a->kind, .help = "timer, gaps or both"},
         {.name = "load", .flag = &a->load, .help = "Load all other CPUs meanwhile; else there is no verdict"},
+        {.name = "trace", .flag = &a->trace, .help = "Who disturbs for how long, by the kernel's osnoise tracer"},
         {.name = "name", .value = "NAME", .text = &a->name, .help = "Of the stored run"},
         {.letter = 'o', .name = "output", .value = "FORMAT", .text = &a->output, .help = "json"},
         LATENCY_STATE_OPTION(a->state_dir),
@@ -157,6 +159,7 @@ static int run_on_host(struct host_arguments *a, struct error *err)
         .cpus = a->measured,
         .load_cpus = a->load ? others : nobody,
         .duration_ms = a->duration_ms,
+        .trace = a->trace,
     };
     memcpy(request.wanted, a->wanted, sizeof request.wanted);
     auto_measure_result result = {0};

@@ -56,8 +56,45 @@ static void write_disturbers(const json_t *list, const char *title, const char *
     }
 }
 
+/* Shares of the time and worst cases; the VM's own threads are not noise. */
+static void write_noise(const json_t *noise, struct text *out)
+{
+    static const char *const HEAD[] = {"CPU", "WHAT", "WHO", "TIMES", "ALTOGETHER", "LONGEST"};
+    struct text_table table = {.columns = ARRAY_SIZE(HEAD)};
+    const json_t *sources = json_object_get(noise, "sources");
+    size_t i;
+    size_t shown = 0;
+    json_t *item;
+    for (i = 0; i < ARRAY_SIZE(HEAD); i++)
+        text_table_cell(&table, "%s", HEAD[i]);
+    json_array_foreach(sources, i, item)
+    {
+        struct ns_text total;
+        struct ns_text max;
+        if (json_bool_at(item, "own", false) || shown++ >= DISTURBERS_SHOWN)
+            continue;
+        text_table_cell(&table, "%lld", (long long)json_int_at(item, "cpu", 0));
+        text_table_cell(&table, "%s", json_text_at(item, "kind", ""));
+        text_table_cell(&table, "%s:%lld", json_text_at(item, "name", ""), (long long)json_int_at(item, "id", 0));
+        text_table_cell(&table, "%lld", (long long)json_int_at(item, "count", 0));
+        text_table_cell(&table, "%s", ns_format((uint64_t)json_int_at(item, "totalNs", 0), &total));
+        text_table_cell(&table, "%s", ns_format((uint64_t)json_int_at(item, "maxNs", 0), &max));
+    }
+    text_append(out, "\nWho took the CPU for how long (osnoise tracer):\n");
+    text_table_write(&table, out);
+    if (shown > DISTURBERS_SHOWN)
+        text_printf(out, "… %zu more with -o json\n", shown - DISTURBERS_SHOWN);
+    if (json_int_at(noise, "lost", 0) > 0)
+        text_printf(out, "%lld events were lost: there was more\n", (long long)json_int_at(noise, "lost", 0));
+}
+
 void latency_write_disturbance(const json_t *disturbance, struct text *out)
 {
+    const json_t *noise = json_object_get(disturbance, "noise");
+    if (json_text_at(noise, "because", NULL))
+        text_printf(out, "\nCounters only: %s\n", json_text_at(noise, "because", ""));
+    else if (noise)
+        write_noise(noise, out);
     write_disturbers(json_object_get(disturbance, "interrupts"), "Interrupts meanwhile", "source", "what", out);
     write_disturbers(json_object_get(disturbance, "threads"),
                      "Threads switched in meanwhile (on the CPU they ran on last)", "name", NULL, out);

@@ -1,5 +1,6 @@
-/* rtvmd latency watch: who disturbs the CPUs of a running VM. Reads the kernel's counters on this machine, before and
- * after; the VM notices nothing. */
+/* rtvmd latency watch: who disturbs the CPUs of a running VM. By the kernel's osnoise tracer on this machine where that
+ * can be had, which the VM's CPUs feel for some microseconds when it is turned on and off; and by the kernel's counters
+ * before and after, which nobody notices. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,7 @@ struct watch_arguments {
     struct remote_options remote;
     const char *duration;
     const char *machine;
+    bool counters;
     bool done;
     uint64_t duration_ms;
 };
@@ -24,6 +26,9 @@ static int read_arguments(int argc, char **argv, struct watch_arguments *a, stru
 {
     const struct verb_option options[] = {
         {.name = "duration", .value = "TIME", .text = &a->duration, .help = "10s"},
+        {.name = "counters",
+         .flag = &a->counters,
+         .help = "Look at counters only, without the kernel's osnoise tracer"},
         {.letter = 'o', .name = "output", .value = "FORMAT", .text = &a->remote.output, .help = "json"},
         REMOTE_NAMESPACE_OPTION(a->remote),
         REMOTE_SOCKET_OPTION(a->remote),
@@ -61,26 +66,28 @@ static int find_cpus(const struct watch_arguments *a, struct client_reply *place
 }
 
 /* The VM's own threads are who should be there: marked, and shown as such. */
-static void mark_own(json_t *disturbance, const json_t *proof)
+static void mark_own(json_t *list, const char *id, const json_t *proof)
 {
     size_t i;
     size_t k;
     json_t *thread;
     json_t *own;
-    json_array_foreach(json_object_get(disturbance, "threads"), i, thread)
+    json_array_foreach(list, i, thread)
     {
         bool is_own = false;
         json_array_foreach(json_object_get(proof, "threads"), k, own) is_own =
-            is_own || json_int_at(own, "tid", -1) == json_int_at(thread, "tid", 0);
-        json_object_set_new(thread, "own", json_boolean(is_own));
+            is_own || json_int_at(own, "tid", -1) == json_int_at(thread, id, 0);
+        if (strcmp(json_text_at(thread, "kind", "thread"), "thread") == 0)
+            json_object_set_new(thread, "own", json_boolean(is_own));
     }
 }
 
-static void wait_and_show(uint64_t duration_ms)
+static void wait_and_show(uint64_t duration_ms, struct disturbance *started)
 {
     uint64_t start_ms = now_monotonic_ms();
     for (uint64_t gone; (gone = now_monotonic_ms() - start_ms) < duration_ms;) {
         latency_progress((unsigned)(gone * 100 / duration_ms), "watch", NULL);
+        disturbance_poll(started);
         uint64_t left = duration_ms - gone;
         nanosleep(&(struct timespec){.tv_nsec = (long)((left < PROGRESS_MS ? left : PROGRESS_MS) * 1000000)}, NULL);
     }
@@ -94,10 +101,12 @@ static int watch(const struct watch_arguments *a, struct error *err)
     auto_free struct cpuset_text *list = must_calloc(1, sizeof *list);
     if (find_cpus(a, &placement, &cpus, err) < 0)
         return -1;
-    struct disturbance *started = disturbance_start(&cpus);
-    wait_and_show(a->duration_ms);
+    struct disturbance *started = disturbance_start(&cpus, !a->counters);
+    wait_and_show(a->duration_ms, started);
     auto_json *disturbance = disturbance_end(started);
-    mark_own(disturbance, json_at(placement.body, "status.proof"));
+    const json_t *proof = json_at(placement.body, "status.proof");
+    mark_own(json_at(disturbance, "threads"), "tid", proof);
+    mark_own(json_at(disturbance, "noise.sources"), "id", proof);
     auto_json *answer = json_pack("{s:s, s:s, s:I, s:O}", "target", a->machine, "cpus", cpuset_format(&cpus, list),
                                   "durationMs", (json_int_t)a->duration_ms, "disturbance", disturbance);
     auto_text out = {0};

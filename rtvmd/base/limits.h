@@ -50,6 +50,7 @@
 #define LIMIT_LATENCY_RUN_BYTES (64u << 20) /* one run as JSON: many CPUs with many buckets */
 #define LIMIT_LATENCY_BLOCKS 2000u          /* pieces of time kept of one CPU */
 #define LIMIT_DISTURBANCES 100u             /* interrupts and threads kept of one run */
+#define LIMIT_NOISE_SOURCES 512u            /* interrupts and threads told apart while a trace is read */
 #define LIMIT_LATENCY_S 604800u             /* a week */
 #define LIMIT_LATENCY_GRACE_MS 15000u       /* beyond the duration, for starting and gathering */
 

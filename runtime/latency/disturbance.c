@@ -9,6 +9,7 @@
 
 #include "rtvmd/base/file.h"
 #include "rtvmd/base/limits.h"
+#include "runtime/latency/tracer.h"
 
 /* ---- interrupts: "CPU0 CPU2 …" names the columns; a row is "NAME: COUNT COUNT … WHAT". */
 
@@ -144,6 +145,9 @@ struct disturbance {
     struct cpuset cpus;
     struct text interrupts;
     struct threads threads; /* by tid */
+    bool trace;
+    struct tracer *tracer; /* NULL: why_not says why */
+    struct error why_not;
 };
 
 static uint64_t number_after(const char *text, const char *key)
@@ -227,7 +231,14 @@ static void read_threads(struct threads *ret_threads)
         qsort(ret_threads->at, ret_threads->count, sizeof *ret_threads->at, by_tid);
 }
 
-struct disturbance *disturbance_start(const struct cpuset *cpus)
+static bool is_of_this_process(int tid, void *arg)
+{
+    (void)arg;
+    auto_free char *path = must_format("/proc/self/task/%d", tid);
+    return access(path, F_OK) == 0;
+}
+
+struct disturbance *disturbance_start(const struct cpuset *cpus, bool trace)
 {
     struct error err;
     struct disturbance *d = must_calloc(1, sizeof *d);
@@ -235,7 +246,16 @@ struct disturbance *disturbance_start(const struct cpuset *cpus)
     read_threads(&d->threads);
     if (file_read(NULL, "/proc/interrupts", LIMIT_SYSFILE_BYTES, &d->interrupts, &err) < 0)
         text_clear(&d->interrupts);
+    d->trace = trace;
+    if (trace)
+        d->tracer = tracer_start(&TRACEFS_LIVE, cpus, is_of_this_process, NULL, &d->why_not);
     return d;
+}
+
+void disturbance_poll(struct disturbance *d)
+{
+    if (d->tracer)
+        tracer_poll(d->tracer);
 }
 
 static json_t *switched_threads(const struct disturbance *d)
@@ -260,11 +280,15 @@ json_t *disturbance_end(struct disturbance *d)
 {
     struct error err;
     auto_text interrupts = {0};
+    json_t *noise = d->tracer ? tracer_end(d->tracer) : json_pack("{s:s}", "because", d->why_not.text);
     if (file_read(NULL, "/proc/interrupts", LIMIT_SYSFILE_BYTES, &interrupts, &err) < 0)
         text_clear(&interrupts);
     json_t *both = json_pack("{s:o, s:o}", "interrupts",
                              disturbance_interrupts(text_cstr(&d->interrupts), text_cstr(&interrupts), &d->cpus),
                              "threads", switched_threads(d));
+    if (d->trace)
+        json_object_set(both, "noise", noise);
+    json_decref(noise);
     text_finish(&d->interrupts);
     free(d->threads.at);
     free(d);

@@ -38,11 +38,13 @@ struct part {
     const char *what;
     unsigned done; /* of the parts before, in percent */
     unsigned parts;
+    struct disturbance *disturbance;
 };
 
 static bool part_progress(unsigned percent, void *arg)
 {
     const struct part *part = arg;
+    disturbance_poll(part->disturbance);
     return !part->progress || part->progress(part->done + percent / part->parts, part->what, part->arg);
 }
 
@@ -80,12 +82,12 @@ int measure_here(const struct measure_request *request, bool (*progress)(unsigne
     for (size_t k = 0; k < MEASUREMENT_KINDS; k++)
         part.parts += request->wanted[k];
     auto_free struct load *load = must_calloc(1, sizeof *load);
-    struct disturbance *disturbance = disturbance_start(&request->cpus);
+    part.disturbance = disturbance_start(&request->cpus, request->trace);
     int r = load_start(&request->load_cpus, request->duration_ms + LOAD_LONGER_MS, load, err);
     if (r == 0)
         r = measure_kinds(request, &part, ret_result, err);
     load_stop(load);
-    ret_result->disturbance = disturbance_end(disturbance);
+    ret_result->disturbance = disturbance_end(part.disturbance);
     if (r < 0)
         measure_result_finish(ret_result);
     return r;

@@ -12,6 +12,7 @@ struct measure_request {
     struct cpuset cpus;             /* empty: nothing is measured, there is only load */
     struct cpuset load_cpus;        /* empty: no load */
     uint64_t duration_ms;
+    bool trace; /* who disturbs, by the kernel's tracer, which costs those CPUs some hundred ns each time */
 };
 struct measure_result {
     bool fifo;

@@ -217,11 +217,38 @@ static void write_disturbers(const json_t *list, const char *title, const char *
     text_append(out, "</table></div>\n");
 }
 
+static void write_noise(const json_t *sources, struct text *out)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(sources) == 0)
+        return;
+    text_append(out,
+                "<div class=\"card\"><h3>Who took the CPU (osnoise tracer)</h3><table><tr><th>CPU</th><th>Source</th>"
+                "<th class=\"n\">Times</th><th class=\"n\">Altogether</th><th class=\"n\">Longest</th></tr>");
+    json_array_foreach(sources, i, item)
+    {
+        struct ns_text text;
+        if (json_bool_at(item, "own", false))
+            continue;
+        auto_free char *source = must_format("%s %s:%lld", json_text_at(item, "kind", ""),
+                                             json_text_at(item, "name", ""), (long long)json_int_at(item, "id", 0));
+        text_printf(out, "<tr><td>%lld</td>", (long long)json_int_at(item, "cpu", 0));
+        cell(out, source);
+        text_printf(out, "<td class=\"n\">%lld</td>", (long long)json_int_at(item, "count", 0));
+        number(out, ns_format((uint64_t)json_int_at(item, "totalNs", 0), &text));
+        number(out, ns_format((uint64_t)json_int_at(item, "maxNs", 0), &text));
+        text_append(out, "</tr>\n");
+    }
+    text_append(out, "</table></div>\n");
+}
+
 static void write_disturbance(const json_t *disturbance, struct text *out)
 {
     if (!disturbance)
         return;
     text_append(out, "<h2>Who disturbed meanwhile</h2><div class=\"cards\">\n");
+    write_noise(json_at(disturbance, "noise.sources"), out);
     write_disturbers(json_object_get(disturbance, "interrupts"), "Interrupts", "source", "what", out);
     write_disturbers(json_object_get(disturbance, "threads"), "Threads switched in", "name", NULL, out);
     text_append(out, "</div>\n");
