@@ -36,15 +36,17 @@ lab_clean_with_noise() {
 }
 trap lab_clean_with_noise EXIT
 
-# Two loops that never sleep on each CPU, and one program that writes.
+# Two loops that never sleep on each CPU, and one program that writes; each a session of its own, as services are, so
+# that the scheduler (autogroup) does not count them as one.
 begin_stress() {
     for cpu in $(seq 0 $(($(nproc --all) - 1))); do
         for _ in 1 2; do
-            taskset -c "$cpu" sh -c 'while :; do :; done' 9>&- &
+            setsid taskset -c "$cpu" sh -c 'while :; do :; done' 9>&- &
             stress="${stress:-} $!"
         done
     done
-    sh -c 'while :; do dd if=/dev/zero of="$0" bs=64k count=16 conv=fsync status=none; sleep 0.1; done' "$folder/noise" 9>&- &
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    setsid sh -c 'while :; do dd if=/dev/zero of="$0" bs=64k count=16 conv=fsync status=none; sleep 0.1; done' "$folder/noise" 9>&- &
     stress="$stress $!"
 }
 
@@ -198,6 +200,10 @@ word() {
 ratio() {
     awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3g\n", (b > 0 ? a / b : (a > 0 ? 1e9 : 1)) }'
 }
+# at_least A B: the ratio of two shares of time, B counted as one gap of a millisecond where there was none
+at_least() {
+    ratio "$1" "$(awk -v b="$2" -v one="$(awk -v s=$((rounds * seconds)) 'BEGIN { print 0.1 / s }')" 'BEGIN { print (b > one ? b : one) }')"
+}
 
 printf 'host: {tuning: full}\n' >"$folder/rtvmd.yaml"
 DAEMON_ARGUMENTS="--config $folder/rtvmd.yaml"
@@ -227,7 +233,7 @@ for round in $(seq "$rounds"); do
     done
 done
 end_stress
-rtvmd events 2>/dev/null | grep -E 'TuningApplied|solated' | tail -n 2
+rtvmd events 2>/dev/null | grep -E 'TuningApplied|solated' | tail -n 2 | sed 's/^/noise: /'
 
 untuned=$(figures untuned) recipe=$(figures recipe) rtvmd=$(figures rtvmd) tuned=$(figures tuned)
 show "(i) untuned" "$untuned"
@@ -238,5 +244,8 @@ show "(iv) rtvmd, host tuning full" "$tuned"
 slack=$(awk -v low="$(word "$recipe" 8)" -v high="$(word "$recipe" 9)" -v all="$(word "$recipe" 2)" \
     'BEGIN { printf "%.2f\n", (all > 0 ? 1.1 + (high - low) / all : 1.1) }')
 budget "noise: time lost, rtvmd / recipe" "$(ratio "$(word "$rtvmd" 2)" "$(word "$recipe" 2)")" "<=" "$slack"
-budget "noise: time lost, untuned / rtvmd" "$(ratio "$(word "$untuned" 2)" "$(word "$rtvmd" 2)")" ">=" 10
+# What (ii) and (iii) lose is what the kernel's fair server (Linux 6.12) gives to ordinary threads that wait for the CPU:
+# 50 ms of each second. Only where none waits there, as in (iv), it gives nothing.
+budget "noise: time lost, untuned / rtvmd" "$(at_least "$(word "$untuned" 2)" "$(word "$rtvmd" 2)")" ">=" 10
+budget "noise: time lost, untuned / rtvmd with host tuning, at least" "$(at_least "$(word "$untuned" 2)" "$(word "$tuned" 2)")" ">=" 10
 budget "noise: time lost, rtvmd with host tuning / rtvmd" "$(ratio "$(word "$tuned" 2)" "$(word "$rtvmd" 2)")" "<" 1

@@ -190,7 +190,11 @@ start_private_libvirtd() {
         mount --bind "$LAB_DIR/log" /var/log/libvirt
         mount --bind "$LAB_CACHE" /var/cache/libvirt
         mount --bind "$LAB_DIR/etc" /etc/libvirt
-        [ "${LAB_CGROUP2:-/sys/fs/cgroup}" = /sys/fs/cgroup ] || mount --bind "$LAB_CGROUP2" /sys/fs/cgroup
+        # libvirt takes the first cgroup2 it finds among the mounts, and no other.
+        if [ "${LAB_CGROUP2:-/sys/fs/cgroup}" != /sys/fs/cgroup ]; then
+            umount -R -l /sys/fs/cgroup
+            mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        fi
         [ -z "$LAB_PRELOAD" ] || export LD_PRELOAD="$LAB_PRELOAD"
         exec libvirtd -f "$LAB_DIR/etc/libvirtd.conf" -p "$LAB_DIR/libvirtd.pid"
     ' >"$LAB_DIR/log/start.log" 2>&1 </dev/null 9>&- &
@@ -273,6 +277,14 @@ up() {
     trap - EXIT
 }
 
+# give_back_cpusets OLD CGROUP2
+give_back_cpusets() {
+    ! grep -q "^[^ ]* $1 cgroup " /proc/mounts || return 0
+    [ ! -d "$2/machine" ] || find "$2/machine" -depth -type d -exec rmdir {} \; || true
+    echo -cpuset >"$2/cgroup.subtree_control" || true
+    mount -t cgroup -o cpuset cgroup "$1"
+}
+
 undo() {
     case $1 in
     value)
@@ -290,11 +302,11 @@ undo() {
         ;;
     cpusets)
         say "cpusets: back to $2"
-        if grep -qw cpuset "$3/cgroup.controllers"; then
-            find "$3" -mindepth 1 -depth -type d -path "$3/machine*" -exec rmdir {} \;
-            echo -cpuset >"$3/cgroup.subtree_control" || true
-        fi
-        mount -t cgroup -o cpuset cgroup "$2" || say "$2 could not be mounted again"
+        for _ in $(seq 50); do # groups go when their last process is really gone
+            give_back_cpusets "$2" "$3" 2>/dev/null && return 0
+            sleep 0.2
+        done
+        say "$2 could not be mounted again: somebody uses cpusets of $3"
         ;;
     daemon)
         pid=$(cat "$2" 2>/dev/null || echo 0)
