@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "rtvmd/filter.h"
 
 int isolate_early(struct error *err)
 {
@@ -101,22 +102,14 @@ static const int REFUSED[] = {
     SCMP_SYS(lookup_dcookie),
 };
 
+static int add_rules(scmp_filter_ctx filter, const void *arg)
+{
+    (void)arg;
+    int r = filter_add(filter, SCMP_ACT_ERRNO(EPERM), REFUSED, ARRAY_SIZE(REFUSED));
+    return r < 0 ? r : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1); /* threads that run already too */
+}
+
 int isolate_syscalls(struct error *err)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    if (!filter)
-        return fail(err, ERROR_INTERNAL, "make a seccomp filter");
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(REFUSED); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), REFUSED[i], 0);
-    if (r == 0)
-        r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1); /* threads that run already too */
-    if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
-    if (r < 0) {
-        errno = -r;
-        return fail_errno(err, "load the seccomp filter");
-    }
-    return 0;
+    return filter_load(SCMP_ACT_ALLOW, add_rules, NULL, err);
 }

@@ -8,7 +8,7 @@
  *                          needs more than running VMs does).
  *   3. isolate_syscalls()  before the first request is read: a seccomp filter refuses (EPERM) what no part of the
  *                          daemon or its children (skopeo, qemu-img) does: loading kernel code, kexec, mounting,
- * changing namespaces, tracing, setting clocks, keyrings, bpf, raw I/O ports, reboot.
+ *                          changing namespaces, tracing, setting clocks, keyrings, bpf, raw I/O ports, reboot.
  *
  * A kernel that lacks one of these is a warning, not an end: the stage says so in the log. */
 #pragma once

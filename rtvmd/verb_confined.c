@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "rtvmd/base/error.h"
 #include "rtvmd/base/limits.h"
+#include "rtvmd/filter.h"
 #include "rtvmd/verbs.h"
 
 static const int REFUSED[] = {
@@ -49,7 +49,6 @@ static const int REFUSED[] = {
     SCMP_SYS(unshare),
     SCMP_SYS(setns),
     SCMP_SYS(mount),
-    SCMP_SYS(openat2),
 };
 
 static const int REFUSED_TO_READERS[] = {
@@ -73,28 +72,16 @@ static int refuse_writing(scmp_filter_ctx filter)
             r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
                                  SCMP_A2(SCMP_CMP_MASKED_EQ, FLAGS[i][0], FLAGS[i][1]));
     }
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(REFUSED_TO_READERS); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), REFUSED_TO_READERS[i], 0);
-    return r;
+    return r < 0 ? r : filter_add(filter, SCMP_ACT_ERRNO(EPERM), REFUSED_TO_READERS, ARRAY_SIZE(REFUSED_TO_READERS));
 }
 
-static int load_filter(bool writes, struct error *err)
+static int add_rules(scmp_filter_ctx filter, const void *arg)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    if (!filter)
-        return fail(err, ERROR_INTERNAL, "make a seccomp filter");
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(REFUSED); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(REFUSED[i] == SCMP_SYS(openat2) ? ENOSYS : EPERM), REFUSED[i], 0);
-    if (r == 0 && !writes)
-        r = refuse_writing(filter);
-    if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
-    if (r == 0)
-        return 0;
-    errno = -r;
-    return fail_errno(err, "load the seccomp filter");
+    const bool *writes = arg;
+    int r = filter_add(filter, SCMP_ACT_ERRNO(EPERM), REFUSED, ARRAY_SIZE(REFUSED));
+    if (r == 0) /* its flags are out of a filter's reach; the C library goes on with openat */
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0);
+    return r < 0 || *writes ? r : refuse_writing(filter);
 }
 
 static int limit(__rlimit_resource_t what, rlim_t most)
@@ -128,7 +115,7 @@ static int confine(bool writes, struct error *err)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         drop_capabilities() < 0)
         return fail_errno(err, "give up rights for a foreign program");
-    return load_filter(writes, err);
+    return filter_load(SCMP_ACT_ALLOW, add_rules, &writes, err);
 }
 
 int verb_confined(int argc, char **argv)

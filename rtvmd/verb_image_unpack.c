@@ -2,9 +2,9 @@
  * it is for rtvmd itself. */
 #include <errno.h>
 #include <fcntl.h>
-#include <seccomp.h>
 #include <unistd.h>
 
+#include "rtvmd/filter.h"
 #include "rtvmd/verbs.h"
 #include "runtime/image/unpack.h"
 
@@ -18,23 +18,19 @@ static const int ALLOWED[] = {
     SCMP_SYS(exit),         SCMP_SYS(exit_group), SCMP_SYS(sigaltstack), /* sanitizers, at the end */
 };
 
+static int add_rules(scmp_filter_ctx filter, const void *arg)
+{
+    (void)arg;
+    int r = filter_add(filter, SCMP_ACT_ALLOW, ALLOWED, ARRAY_SIZE(ALLOWED));
+    /* fstat of glibc 2.33 and later */
+    return r < 0
+               ? r
+               : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+}
+
 static int load_filter(struct error *err)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (!filter)
-        return fail(err, ERROR_INTERNAL, "make a seccomp filter");
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ALLOWED); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, ALLOWED[i], 0);
-    if (r == 0) /* fstat of glibc 2.33 and later */
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
-    if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
-    if (r == 0)
-        return 0;
-    errno = -r;
-    return fail_errno(err, "load the seccomp filter");
+    return filter_load(SCMP_ACT_ERRNO(EPERM), add_rules, NULL, err);
 }
 
 int verb_image_unpack(int argc, char **argv)
