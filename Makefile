@@ -9,6 +9,8 @@ OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 STATIC_CFLAGS ?= -Os
 TEST_JOBS ?= $(shell nproc)
+# For a make below this one whose work is long: all CPUs, unless the user has said how many.
+ALL_CPUS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(TEST_JOBS))
 LAYERS := rtvmd/base hostprobe store runtime api rtvmd
 PACKAGES := libvirt libvirt-qemu yaml-0.1 sqlite3 jansson libxml-2.0 libisofs-1 libarchive numa libevent_core libevent_extra libseccomp
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
@@ -119,7 +121,7 @@ $(OBJ)/runtime/latency/probe_image.o: OUR_CFLAGS += -Wa,-I$(OBJ)/$(GUEST)
 static: ## Build $(BUILD)/static/rtvmd: one static-pie file that needs nothing of the host
 	@sh tests/setup/deps.sh static
 	@rtvmd/static/build.sh $(BUILD)/static-libs
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/static STATIC=1 STATIC_LIBS=$(BUILD)/static-libs CFLAGS="$(STATIC_CFLAGS)" all
+	+@$(MAKE) --no-print-directory $(ALL_CPUS) BUILD=$(BUILD)/static STATIC=1 STATIC_LIBS=$(BUILD)/static-libs CFLAGS="$(STATIC_CFLAGS)" all
 	@rtvmd/static/check.sh $(BUILD)/static/rtvmd
 
 reproducible: ## Two static builds from clean checkouts, compared byte by byte; FULL=1 compiles libvirt twice as well
@@ -157,8 +159,8 @@ bench: $(PROGRAM) $(BENCHES) ## Measurements against their budgets; PART="place 
 test-static: $(PROGRAM) static ## All integration tests with the static binary
 	@BUILD=$(BUILD) RTVMD_BINARY=$(abspath $(BUILD))/static/rtvmd tests/run $(wildcard tests/integration/test_*.sh)
 
-test-fresh: static ## The static binary on a minimal Debian with nothing but libvirt and QEMU
-	@BUILD=$(BUILD) TEST_TIMEOUT=1800 tests/run tests/fresh/run.sh
+test-fresh: static ## The static binary, and the package under systemd, on a minimal Debian with libvirt and QEMU
+	@BUILD=$(BUILD) TEST_TIMEOUT=1800 tests/run tests/fresh/plain.sh tests/fresh/package.sh
 
 test-edge: static ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end; PART=tune: its tuning
 	@BUILD=$(BUILD) PART="$(PART)" sh tests/edge/run.sh

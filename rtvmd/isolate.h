@@ -10,7 +10,8 @@
  *                          daemon or its children (skopeo, qemu-img) does: loading kernel code, kexec, mounting,
  *                          changing namespaces, tracing, setting clocks, keyrings, bpf, raw I/O ports, reboot.
  *
- * A kernel that lacks one of these is a warning, not an end: the stage says so in the log. */
+ * A kernel without seccomp is a warning, not an end; anything else that cannot be given up ends the start. The unit file
+ * (dist/rtvmd.service) refuses the same and more from the first instruction on, where systemd starts the daemon. */
 #pragma once
 
 #include "rtvmd/base/error.h"

@@ -424,6 +424,15 @@ static void finish(struct daemon *d)
     free(d->retired);
 }
 
+/* In the journal an end like this has the priority of an error. */
+static int fail_to_serve(const struct error *err)
+{
+    if (!getenv("JOURNAL_STREAM"))
+        return verb_fail("serve", err);
+    log_error("rtvmd serve: %s", err->text);
+    return error_kind_info(err->kind)->exit_code;
+}
+
 int verb_serve(int argc, char **argv)
 {
     struct arguments given = {0};
@@ -452,7 +461,7 @@ int verb_serve(int argc, char **argv)
     settle_private_folders(&given, &run, &socket);
     int code = 0;
     if (configure(d.config, &given, &err) < 0 || begin(&d, &err) < 0) {
-        code = verb_fail("serve", &err);
+        code = fail_to_serve(&err);
     } else {
         loop_run(d.loop);
         log_info("rtvmd ends; virtual machines go on");

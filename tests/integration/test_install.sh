@@ -35,6 +35,31 @@ unit_is_right() {
     echo "$said"
     [ -z "$said" ]
 }
+# As systemd-analyze counts, times ten; what remains is the job: QEMU's threads, its disks, the host's knobs.
+is_little_exposed() {
+    systemd-analyze security --offline=true --no-pager --threshold=37 "$folder/opt/rt/lib/systemd/system/rtvmd.service"
+}
+# expand NAME…: system calls, with the groups of systemd taken apart
+expand() {
+    for name in "$@"; do
+        # shellcheck disable=SC2046  # words
+        case $name in @*) expand $(systemd-analyze syscall-filter "$name" | sed -n 's/^    \([@a-z_0-9]*\)$/\1/p') ;; *) echo "$name" ;; esac
+    done
+}
+# What the daemon refuses itself and its children when it is up (rtvmd/isolate.c) the unit refuses from the first
+# instruction on; and what the daemon gives up rights with it allows.
+filters_agree() {
+    # shellcheck disable=SC2046  # words
+    expand $(sed -n 's/^SystemCallFilter=\([^~]\)/\1/p' rtvmd/dist/rtvmd.service) | sort -u >"$folder.allowed"
+    # shellcheck disable=SC2046  # words
+    expand $(sed -n 's/^SystemCallFilter=~//p' rtvmd/dist/rtvmd.service) | sort -u >"$folder.denied"
+    sed -n 's/^ *SCMP_SYS(\([a-z_0-9]*\)),.*/\1/p' rtvmd/isolate.c | sort -u >"$folder.ours"
+    comm -23 "$folder.allowed" "$folder.denied" >"$folder.left"
+    comm -12 "$folder.ours" "$folder.left" | sed 's/^/refused only by the daemon: /' >"$folder.out"
+    printf '%s\n' capset prctl seccomp | comm -23 - "$folder.left" | sed 's/^/needed: /' >>"$folder.out"
+    cat "$folder.out"
+    [ "$(wc -l <"$folder.ours")" -ge 30 ] && [ "$(wc -l <"$folder.left")" -ge 200 ] && [ ! -s "$folder.out" ]
+}
 pages_are_right() {
     for page in man8/rtvmd.8 man5/rtvmd.yaml.5 man5/rtvmd-manifest.5; do
         said=$(LC_ALL=C.UTF-8 MANWIDTH=100 man --warnings -l "$folder/opt/rt/share/man/$page" 2>&1 >/dev/null)
@@ -54,9 +79,15 @@ leaves_nothing() {
 }
 check "make install puts every file where it belongs" installs
 check "the unit starts what was installed" unit_is_right
+if command -v systemd-analyze >/dev/null; then
+    check "systemd counts it as little exposed" is_little_exposed
+    check "the unit's filter of system calls refuses what the daemon's does" filters_agree
+else
+    skip "the unit's sandbox" "there is no systemd-analyze"
+fi
 if command -v man >/dev/null; then check "the manual pages have no mistakes" pages_are_right; else skip "the manual pages have no mistakes" "there is no man"; fi
 check "the shell completes verbs" completes
 check "a changed configuration survives both" keeps_a_change
 check "make uninstall leaves nothing" leaves_nothing
-rm -f "$folder.list" "$folder.out"
+rm -f "$folder".*
 finish

@@ -48,7 +48,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v mmdebstrap >/dev/null; then
     finish
 fi
 # A root with the dependencies stood in for: what is tested here is our package, not libvirt's.
-if ! mmdebstrap --quiet --variant=apt --include=init-system-helpers bookworm "$scratch/root" >"$scratch/log" 2>&1; then
+if ! mmdebstrap --quiet --variant=essential --dpkgopt=force-unsafe-io --include=init-system-helpers,adduser bookworm "$scratch/root" >"$scratch/log" 2>&1; then
     skip "life of an installation" "no Debian root could be made: $(tail -n 1 "$scratch/log")"
     finish
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # make test-fresh: the static binary on a machine that has nothing but Debian's libvirt and QEMU. A minimal Debian root is
-# made once and kept (BUILD/fresh); each run works on a throw-away layer over it, with a /dev, /proc and /run of its own
+# made once and kept (base.sh); each run works on a throw-away layer over it, with a /dev, /proc and /run of its own
 # and Debian's own libvirtd and virtlogd as they come. The binary is copied there alone and started with what its unit
 # file says (unit.sh); then a real-time probe VM is applied, runs, is proven thread by thread, and is deleted.
 # The host gives what only a host has: CPUs, huge pages, sched_rt_runtime_us (tests/setup/lab.sh, undone at the end).
@@ -9,39 +9,14 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 sh tests/setup/deps.sh edge || exit 1
 . tests/integration/lab_lib.sh
+. tests/fresh/base.sh
 program=$BUILD/static/rtvmd
-base=$BUILD/fresh
-suite=bookworm
-packages=libvirt-daemon,libvirt-daemon-driver-qemu,libvirt-daemon-system,qemu-system-x86,qemu-utils
-[ -x "$program" ] || skip_all "a fresh machine" "the static binary is not built: make static"
-[ "$(id -u)" -eq 0 ] || skip_all "a fresh machine" "needs root"
-
-# Debian from this machine's own apt sources.
-make_base() {
-    key="$suite $packages"
-    [ "$(cat "$base/key" 2>/dev/null)" != "$key" ] || return 0
-    rm -rf "$base"
-    mkdir -p "$base"
-    set --
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-        [ ! -s "$file" ] || set -- "$@" "$file"
-    done
-    mmdebstrap --quiet --variant=apt --include="$packages" --aptopt='APT::Install-Recommends "false"' --format=directory \
-        "$suite" "$base/root" "$@" >"$base/log" 2>&1 && echo "$key" >"$base/key"
-}
-make_base || skip_all "a fresh machine" "no Debian root could be made: $(tail -n 1 "$base/log")"
-
-LAB_PAGES_2M=0 LAB_PAGES_1G=1
-export LAB_PAGES_2M LAB_PAGES_1G
-lab_up "a fresh machine"
-root=$folder/root
+machine_begins "a fresh machine"
 
 # A machine is a mount namespace, kept by a process that sleeps in it.
 machine_up() {
     mkdir -p "$folder/layer" "$root"
-    shim=""
-    [ ! -e "$LAB_DIR/memlock_shim.so" ] || shim=$LAB_DIR/memlock_shim.so
-    unshare -m sh -eu tests/fresh/machine.sh "$(realpath "$base/root")" "$folder/layer" "$root" "$folder/up" "$shim" 9>&- \
+    unshare -m sh -eu tests/fresh/machine.sh "$(realpath "$base/root")" "$folder/layer" "$root" "$shim" up "$folder/up" 9>&- \
         >"$folder/machine.log" 2>&1 &
     echo $! >"$folder/machine.pid"
     wait_for 60 test -e "$folder/up"
