@@ -21,7 +21,7 @@ struct http_request {
     char *path;
     char *body; /* NULL: none */
     size_t body_length;
-    struct parameter parameter[LIMIT_HTTP_PARAMETERS];
+    struct parameter *parameter; /* room for LIMIT_HTTP_PARAMETERS; NULL: none */
     size_t parameter_count;
     struct http_peer peer;
     enum http_method method;
@@ -62,6 +62,7 @@ static void request_free(struct http_request *request)
         free(request->parameter[i].name);
         free(request->parameter[i].value);
     }
+    free(request->parameter);
     free(request->path);
     free(request->body);
     free(request);
@@ -96,6 +97,8 @@ static char *decode(const char *text, size_t length)
 
 static int parse_query(struct http_request *request, const char *query)
 {
+    if (query && *query)
+        request->parameter = must_calloc(LIMIT_HTTP_PARAMETERS, sizeof *request->parameter);
     while (query && *query) {
         size_t length = strcspn(query, "&");
         size_t name = strcspn(query, "=&");
@@ -227,10 +230,23 @@ static struct evhttp_request *request_close(struct http_request *request, struct
     return event;
 }
 
+/* libevent would work out the day anew for every answer. */
+static void add_date(struct http_request *request)
+{
+    static time_t written_s;
+    static char date[64];
+    time_t now_s = time(NULL);
+    if (now_s != written_s)
+        evutil_date_rfc1123(date, sizeof date, NULL);
+    written_s = now_s;
+    http_add_header(request, "Date", date);
+}
+
 static void reply_buffer(struct http_request *request, int status, const char *content_type, struct evbuffer *body)
 {
     struct http_connection *connection;
     http_add_header(request, "Content-Type", content_type);
+    add_date(request);
     if (request->method == HTTP_HEAD) { /* libevent would send the body, and the next answer would be read out of it */
         char length[24];
         snprintf(length, sizeof length, "%zu", evbuffer_get_length(body));

@@ -5,49 +5,67 @@
 
 #include <ctype.h>
 #include <event2/http.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PIECES_MAX = 12 };
 
+/* Decoded pieces, one behind the other. */
 struct pieces {
     size_t count;
-    char *piece[PIECES_MAX];
+    const char *piece[PIECES_MAX];
+    char text[PIECES_MAX * (LIMIT_NAME_BYTES + 1)];
 };
 
-static void pieces_finish(struct pieces *pieces)
+static int fail_piece(const char *at, size_t length, struct error *err)
 {
-    for (size_t i = 0; i < pieces->count; i++)
-        free(pieces->piece[i]);
+    return fail(err, ERROR_BAD_REQUEST, "path: \"%.*s…\" is no name: at most %u bytes without \"/\" and NUL",
+                (int)(length < 40 ? length : 40), at, LIMIT_NAME_BYTES);
+}
+
+/* One piece, decoded, to `to`, which has room for any name; -1 when it is none. Most need no decoding. */
+static int decode_piece(const char *at, size_t length, char *to, size_t *ret_length)
+{
+    auto_free char *decoded = NULL;
+    if (memchr(at, '%', length)) {
+        auto_free char *raw = must_strndup(at, length);
+        decoded = evhttp_uridecode(raw, 0, &length);
+        if (!decoded)
+            abort();
+        at = decoded;
+    }
+    if (length > LIMIT_NAME_BYTES || memchr(at, '/', length) || memchr(at, '\0', length))
+        return -1;
+    memcpy(to, at, length);
+    to[length] = '\0';
+    *ret_length = length;
+    return 0;
 }
 
 static int cut(const char *path, struct pieces *pieces, struct error *err)
 {
+    char *to = pieces->text;
     for (const char *at = path; *at;) {
-        at += strspn(at, "/");
-        size_t length = strcspn(at, "/");
+        while (*at == '/')
+            at++;
+        size_t length = (size_t)(strchrnul(at, '/') - at), decoded;
         if (length == 0)
             break;
         if (pieces->count == PIECES_MAX)
             return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
-        auto_free char *raw = must_strndup(at, length);
-        size_t decoded_length = length;
-        char *decoded = strchr(raw, '%') ? evhttp_uridecode(raw, 0, &decoded_length) : must_strdup(raw);
-        if (!decoded)
-            abort();
-        pieces->piece[pieces->count++] = decoded;
-        if (strlen(decoded) != decoded_length || strchr(decoded, '/') || decoded_length > LIMIT_NAME_BYTES)
-            return fail(err, ERROR_BAD_REQUEST, "path: \"%.40s…\" is no name: at most %u bytes without \"/\" and NUL",
-                        raw, LIMIT_NAME_BYTES);
+        if (decode_piece(at, length, to, &decoded) < 0)
+            return fail_piece(at, length, err);
+        pieces->piece[pieces->count++] = to;
+        to += decoded + 1;
         at += length;
     }
     return 0;
 }
 
-static void copy(char *to, size_t size, const char *from)
+/* It fits: a piece is no longer than a name, and shorter ones are checked. */
+static void copy(char *to, const char *from)
 {
-    snprintf(to, size, "%s", from);
+    memcpy(to, from, strlen(from) + 1);
 }
 
 static int not_found(struct error *err)
@@ -61,14 +79,15 @@ static int read_sub(struct target *target, const struct pieces *pieces, size_t a
     for (size_t i = 0; at < pieces->count; i++, at++) {
         if (i == ARRAY_SIZE(into) || strlen(pieces->piece[at]) >= sizeof *into[i])
             return not_found(err);
-        copy(*into[i], sizeof *into[i], pieces->piece[at]);
+        copy(*into[i], pieces->piece[at]);
     }
     return 0;
 }
 
 int target_of_path(const char *path, struct target *ret_target, struct error *err)
 {
-    __attribute__((cleanup(pieces_finish))) struct pieces pieces = {0};
+    struct pieces pieces;
+    pieces.count = 0;
     *ret_target = (struct target){0};
     if (cut(path, &pieces, err) < 0)
         return -1;
@@ -87,19 +106,19 @@ int target_of_path(const char *path, struct target *ret_target, struct error *er
     if (strcmp(pieces.piece[at], "namespaces") == 0 && pieces.count > at + 2 &&
         resource_find(group, version, pieces.piece[at + 2])) {
         ret_target->has_namespace = true;
-        copy(ret_target->namespace_, sizeof ret_target->namespace_, pieces.piece[at + 1]);
+        copy(ret_target->namespace_, pieces.piece[at + 1]);
         at += 2;
     }
     ret_target->resource = resource_find(group, version, pieces.piece[at]);
     if (!ret_target->resource || (ret_target->has_namespace && !ret_target->resource->namespaced))
         return not_found(err);
-    copy(ret_target->version, sizeof ret_target->version, version);
+    copy(ret_target->version, version);
     at++;
     if (at < pieces.count) {
         if (ret_target->resource->namespaced && !ret_target->has_namespace)
             return not_found(err);
         ret_target->has_name = true;
-        copy(ret_target->name, sizeof ret_target->name, pieces.piece[at++]);
+        copy(ret_target->name, pieces.piece[at++]);
     }
     return read_sub(ret_target, &pieces, at, err);
 }

@@ -22,9 +22,32 @@ static void json_release(void *value)
 }
 
 /* "\1" sorts before everything a name may hold, so that keys sort by namespace first. */
-static char *object_key(const char *namespace_, const char *name)
+/* The key of an object in its table: on the stack, but for names longer than Kubernetes allows. */
+struct key {
+    char *text;
+    char room[2 * LIMIT_NAME_BYTES + 2];
+};
+
+static void key_finish(struct key *key)
 {
-    return must_format("%s\1%s", namespace_ ? namespace_ : "", name);
+    if (key->text != key->room)
+        free(key->text);
+}
+#define auto_key __attribute__((cleanup(key_finish))) struct key
+
+static const char *key_init(struct key *key, const char *namespace_, const char *name)
+{
+    size_t before = namespace_ ? strlen(namespace_) : 0, behind = strlen(name);
+    key->text = before + behind + 2 <= sizeof key->room ? key->room : must_calloc(before + behind + 2, 1);
+    memcpy(key->text, namespace_ ? namespace_ : "", before);
+    key->text[before] = '\1';
+    memcpy(key->text + before + 1, name, behind + 1);
+    return key->text;
+}
+
+static const char *key_of(struct key *key, const json_t *object)
+{
+    return key_init(key, json_text_at(object, "metadata.namespace", ""), json_text_at(object, "metadata.name", ""));
 }
 
 static int object_erase(struct store *store, const struct table *table, const char *key, bool is_replaced,
@@ -74,11 +97,12 @@ static struct table *kind_get(struct store *store, const char *kind)
 static int load_row(struct store *store, sqlite3_stmt *statement, void *arg, struct error *err)
 {
     (void)arg;
-    auto_free char *key = object_key(db_column(statement, 1), db_column(statement, 2));
+    auto_key key;
+    key_init(&key, db_column(statement, 1), db_column(statement, 2));
     json_t *object;
     if (db_column_json(statement, 3, db_column(statement, 2), &object, err))
         return -1;
-    json_decref(table_set(kind_get(store, db_column(statement, 0)), key, object));
+    json_decref(table_set(kind_get(store, db_column(statement, 0)), key.text, object));
     return 0;
 }
 
@@ -119,26 +143,26 @@ static void set_version(json_t *object, uint64_t version)
 }
 
 /* An object that cannot be put anywhere is a mistake of ours, not of a user: api/ and spec/ have checked it. */
-static struct table *locate(struct store *store, const json_t *object, char **ret_key, struct error *err)
+static struct table *locate(struct store *store, const json_t *object, struct key *ret_key, struct error *err)
 {
+    key_of(ret_key, object);
     const char *kind = json_text_at(object, "kind", "");
     const char *name = json_text_at(object, "metadata.name", "");
     if (!kind[0] || !name[0]) {
         fail(err, ERROR_INVALID, "metadata.name: an object needs kind and metadata.name; add them");
         return NULL;
     }
-    *ret_key = object_key(json_text_at(object, "metadata.namespace", ""), name);
     return kind_get(store, kind);
 }
 
 int store_create(struct store *store, json_t *object, json_t **ret_stored, struct error *err)
 {
     auto_json *owned = object;
-    auto_free char *key = NULL;
+    auto_key key;
     struct table *table = locate(store, object, &key, err);
     if (!table)
         return -1;
-    if (table_get(table, key)) {
+    if (table_get(table, key.text)) {
         auto_free char *resource = resource_name(object);
         return fail(err, ERROR_ALREADY_EXISTS, "%s \"%s\" already exists", resource,
                     json_text_at(object, "metadata.name", ""));
@@ -149,7 +173,7 @@ int store_create(struct store *store, json_t *object, json_t **ret_stored, struc
     json_put_at(object, "metadata.creationTimestamp", json_string(timestamp_format(now_wall_s(), created)));
     json_put_at(object, "metadata.generation", json_integer(1));
     set_version(object, ++store->version);
-    if (commit_write(store, table, key, json_incref(object), NULL, store->version, err))
+    if (commit_write(store, table, key.text, json_incref(object), NULL, store->version, err))
         return -1;
     if (ret_stored)
         *ret_stored = take(owned);
@@ -181,11 +205,11 @@ int store_update(struct store *store, json_t *object, bool bump_generation, json
     static const char *const OWNED[] = {"metadata.uid", "metadata.creationTimestamp", "metadata.generation",
                                         "metadata.resourceVersion"};
     auto_json *owned = object;
-    auto_free char *key = NULL;
+    auto_key key;
     struct table *table = locate(store, object, &key, err);
     if (!table)
         return -1;
-    json_t *stored = table_get(table, key);
+    json_t *stored = table_get(table, key.text);
     if (!stored) {
         auto_free char *resource = resource_name(object);
         return fail(err, ERROR_NOT_FOUND, "%s \"%s\" not found", resource, json_text_at(object, "metadata.name", ""));
@@ -202,7 +226,7 @@ int store_update(struct store *store, json_t *object, bool bump_generation, json
     if (bump_generation)
         json_put_at(object, "metadata.generation", json_integer(json_int_at(stored, "metadata.generation", 1) + 1));
     set_version(object, ++store->version);
-    if (commit_write(store, table, key, json_incref(object), NULL, store->version, err))
+    if (commit_write(store, table, key.text, json_incref(object), NULL, store->version, err))
         return -1;
     if (ret_stored)
         *ret_stored = take(owned);
@@ -213,14 +237,15 @@ int store_delete(struct store *store, const char *kind, const char *namespace_, 
                  struct error *err)
 {
     struct table *table = kind_find(store, kind);
-    auto_free char *key = object_key(namespace_, name);
-    const json_t *stored = table ? table_get(table, key) : NULL;
+    auto_key key;
+    key_init(&key, namespace_, name);
+    const json_t *stored = table ? table_get(table, key.text) : NULL;
     if (!stored)
         return fail(err, ERROR_NOT_FOUND, "%s \"%s\" not found", kind, name);
     auto_json *last = json_copy((json_t *)stored);
     json_object_set_new(last, "metadata", json_deep_copy(json_object_get(stored, "metadata")));
     set_version(last, ++store->version);
-    if (commit_write(store, table, key, NULL, json_incref(last), store->version, err))
+    if (commit_write(store, table, key.text, NULL, json_incref(last), store->version, err))
         return -1;
     if (ret_last)
         *ret_last = take(last);
@@ -232,8 +257,9 @@ json_t *store_get(struct store *store, const char *kind, const char *namespace_,
     const struct table *table = kind_find(store, kind);
     if (!table)
         return NULL;
-    auto_free char *key = object_key(namespace_, name);
-    return json_incref(table_get(table, key));
+    auto_key key;
+    key_init(&key, namespace_, name);
+    return json_incref(table_get(table, key.text));
 }
 
 json_t *store_list(struct store *store, const char *kind, const char *namespace_, uint64_t *ret_version)
@@ -244,7 +270,8 @@ json_t *store_list(struct store *store, const char *kind, const char *namespace_
     const struct table *table = kind_find(store, kind);
     if (!table)
         return list;
-    auto_free char *prefix = namespace_ ? object_key(namespace_, "") : must_strdup("");
+    auto_key key;
+    const char *prefix = namespace_ ? key_init(&key, namespace_, "") : (key.text = key.room, "");
     for (size_t i = table_lower(table, prefix); i < table->count && text_starts_with(table->entry[i].key, prefix); i++)
         json_array_append(list, table->entry[i].value);
     return list;
@@ -255,9 +282,8 @@ struct shared_text *store_text(struct store *store, const json_t *object)
     struct table *table = kind_find(store, json_text_at(object, "kind", ""));
     if (!table)
         return shared_text_new(json_to_text(object));
-    auto_free char *key =
-        object_key(json_text_at(object, "metadata.namespace", ""), json_text_at(object, "metadata.name", ""));
-    return texts_get(table, key, object);
+    auto_key key;
+    return texts_get(table, key_of(&key, object), object);
 }
 
 uint64_t store_version(const struct store *store)

@@ -18,7 +18,13 @@ struct loop_watch {
 struct loop *loop_new(void)
 {
     struct loop *loop = must_calloc(1, sizeof *loop);
-    loop->base = event_base_new();
+    /* What changes and changes back between two waits costs no system call. Needs that no descriptor in the loop is a
+     * duplicate of another: libvirt's, which might be, are in a set of their own (runtime/hypervisor/bridge.c). */
+    struct event_config *config = event_config_new();
+    if (!config || event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) < 0)
+        abort();
+    loop->base = event_base_new_with_config(config);
+    event_config_free(config);
     if (!loop->base)
         abort(); /* no epoll, no daemon */
     return loop;
