@@ -19,6 +19,7 @@ static int read_hardware(const struct files *files, struct host *host, struct er
                     "recorded /sys and /proc tree?",
                     files->root[0] ? files->root : "this machine");
     memory_read(files, &allowance, host);
+    threads_read(files, host);
     return 0;
 }
 

@@ -13,6 +13,15 @@ enum host_core_kind { HOST_CORE_UNKNOWN, HOST_CORE_PERFORMANCE, HOST_CORE_EFFICI
 /* An answer that may not be known: a recorded tree cannot be tried. */
 enum host_answer { HOST_UNKNOWN, HOST_NO, HOST_YES };
 
+/* The kernel's own threads that share a CPU with what runs there. */
+enum host_kernel_thread {
+    HOST_THREAD_RCUC,
+    HOST_THREAD_KTIMERS,
+    HOST_THREAD_KSOFTIRQD,
+    HOST_THREAD_IRQ,
+    HOST_KERNEL_THREADS,
+};
+
 struct host_cpu {
     bool present; /* the kernel lists it; numbering may be sparse */
     bool online;  /* only online CPUs have a place in the topology */
@@ -25,6 +34,10 @@ struct host_cpu {
     int l3;      /* index of its L3 group: the smallest CPU sharing it; -1 none */
     enum host_core_kind kind;
     struct cpuset siblings; /* threads of its core, itself included */
+    /* When host.threads_known: real-time priority by enum host_kernel_thread; 0: an ordinary thread, -1: there is none.
+     * Of interrupt threads that may run here the lowest, with its name ("irq/120-eth0"). */
+    int8_t thread_priority[HOST_KERNEL_THREADS];
+    char irq_thread[24];
 };
 
 struct host_page_pool {
@@ -59,6 +72,7 @@ struct host {
     bool mounts_known;        /* the mount table was there; else nothing is known of hugetlbfs */
     unsigned hugetlbfs_count; /* page sizes that have a hugetlbfs mounted */
     uint64_t hugetlbfs_size_bytes[LIMIT_HOST_PAGE_SIZES];
+    bool threads_known; /* the kernel's own threads were seen; else nothing is known of their priorities */
 
     /* What follows stays while the machine runs (but for throttling): see host_look_again. */
     char architecture[16]; /* as uname -m: "x86_64" */
@@ -87,8 +101,9 @@ struct host {
  * errors: a tree without any CPU is ERROR_INVALID. Nothing is tried; see host_try. */
 int host_probe(const char *root, struct host *ret_host, struct error *err);
 
-/* Only what changes while a machine runs: CPUs on and offline, memory, pools, throttling; the rest of *host stays.
- * Reads no file that interrupts other CPUs, as /proc/cpuinfo does on older kernels. On failure *host is as it was. */
+/* Only what changes while a machine runs: CPUs on and offline, memory, pools, kernel threads, throttling; the rest of
+ * *host stays. Reads no file that interrupts other CPUs, as /proc/cpuinfo does on older kernels. On failure *host is as
+ * it was. */
 int host_look_again(const char *root, struct host *host, struct error *err);
 
 /* Tries on the live machine what reading cannot tell: KVM (a loop of 64-bit guest code with a deadline), FIFO, memory
@@ -96,7 +111,7 @@ int host_look_again(const char *root, struct host *host, struct error *err);
 void host_try(struct host *host);
 
 /* The snapshot: `rtvmd host -o json` prints it, --host FILE reads it back; every field above survives the round trip.
- * The keys are the contract of DESIGN: cpus[{id,online,isolated,node,package,core,siblings}],
+ * The keys are the contract of DESIGN: cpus[{id,online,isolated,node,package,core,siblings,kernelThreads}],
  * nodes[{id,cpus,memoryBytes,distances,hugepages[{sizeBytes,total,free}]}], … */
 json_t *host_to_json(const struct host *host);
 int host_from_json(const json_t *snapshot, struct host *ret_host, struct error *err);

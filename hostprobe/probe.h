@@ -17,6 +17,7 @@ void allowance_read(const struct files *files, struct allowance *ret_allowance);
 void topology_read(const struct files *files, const struct allowance *allowance, struct host *host);
 void memory_read(const struct files *files, const struct allowance *allowance, struct host *host);
 void kernel_read(const struct files *files, struct host *host);
+void threads_read(const struct files *files, struct host *host);
 void throttling_read(const struct files *files, struct host *host);
 
 /* The mount table of the machine (false: not there), and one line of it: type and comma-separated options. */

@@ -26,17 +26,34 @@ static json_t *list_text(const struct cpuset *set)
     return json_string(cpuset_format(set, &text));
 }
 
+/* By enum host_kernel_thread. */
+static const char *const THREADS[] = {"rcuc", "ktimers", "ksoftirqd", "irq"};
+
+static json_t *threads_to_json(const struct host_cpu *c)
+{
+    json_t *threads = json_object();
+    for (size_t i = 0; i < ARRAY_SIZE(THREADS); i++)
+        if (c->thread_priority[i] >= 0)
+            json_object_set_new(threads, THREADS[i], json_integer(c->thread_priority[i]));
+    if (c->irq_thread[0])
+        json_object_set_new(threads, "irqThread", json_string(c->irq_thread));
+    return threads;
+}
+
 static json_t *cpus_to_json(const struct host *host)
 {
     json_t *list = json_array();
     for (unsigned id = 0; id < host->cpu_limit; id++) {
         const struct host_cpu *c = &host->cpu[id];
-        if (c->present)
-            json_array_append_new(list, json_pack("{s:i, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "id",
-                                                  (int)id, "online", c->online, "isolated", c->isolated, "nohzFull",
-                                                  c->nohz_full, "node", known(c->node), "package", known(c->package),
-                                                  "die", known(c->die), "core", known(c->core), "l3", known(c->l3),
-                                                  "kind", KINDS[c->kind], "siblings", numbers(&c->siblings)));
+        if (!c->present)
+            continue;
+        json_t *cpu = json_pack("{s:i, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "id", (int)id, "online",
+                                c->online, "isolated", c->isolated, "nohzFull", c->nohz_full, "node", known(c->node),
+                                "package", known(c->package), "die", known(c->die), "core", known(c->core), "l3",
+                                known(c->l3), "kind", KINDS[c->kind], "siblings", numbers(&c->siblings));
+        if (host->threads_known)
+            json_object_set_new(cpu, "kernelThreads", threads_to_json(c));
+        json_array_append_new(list, cpu);
     }
     return list;
 }
@@ -208,6 +225,11 @@ static void read_cpu(struct reader *r, const json_t *object, struct host *host)
     c->l3 = (int)read_int(r, object, "l3", 0, CPUSET_MAX - 1, -1);
     c->kind = (enum host_core_kind)read_word(r, object, "kind", KINDS, ARRAY_SIZE(KINDS));
     c->siblings = read_numbers(r, object, "siblings");
+    const json_t *threads = json_object_get(object, "kernelThreads");
+    host->threads_known |= json_is_object(threads);
+    for (size_t i = 0; i < ARRAY_SIZE(THREADS); i++)
+        c->thread_priority[i] = (int8_t)read_int(r, threads, THREADS[i], 0, 99, -1);
+    read_text(r, threads, "irqThread", c->irq_thread, sizeof c->irq_thread);
     if (c->online) {
         cpuset_add(&host->online, (unsigned)id);
         cpuset_add(&c->siblings, (unsigned)id);
@@ -300,7 +322,8 @@ int host_from_json(const json_t *snapshot, struct host *ret_host, struct error *
     const json_t *value;
     memset(ret_host, 0, sizeof *ret_host);
     for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++)
-        ret_host->cpu[cpu] = (struct host_cpu){.node = -1, .package = -1, .die = -1, .core = -1, .l3 = -1};
+        ret_host->cpu[cpu] = (struct host_cpu){
+            .node = -1, .package = -1, .die = -1, .core = -1, .l3 = -1, .thread_priority = {-1, -1, -1, -1}};
     if (!json_is_object(snapshot))
         return fail(err, ERROR_INVALID, "want a JSON object as printed by rtvmd host -o json");
     read_machine(&r, snapshot, ret_host);

@@ -41,7 +41,8 @@ static void check_throttling(const struct check_input *in, struct decision *deci
                        (long long)host->rt_runtime_us);
 }
 
-/* What shares the CPU with a real-time vCPU by kernel design, and at which priority it runs unless changed. */
+/* What shares the CPU with a real-time vCPU by kernel design, and at which priority it runs unless changed: for hosts
+ * whose threads were not seen. warn_priorities() looks at the others. */
 static void check_priority(const struct check_input *in, struct decision *decision)
 {
     static const struct {
@@ -59,7 +60,7 @@ static void check_priority(const struct check_input *in, struct decision *decisi
         own = own ? own : in->spec->fifo_priority;
         ours = own > ours ? own : ours;
     }
-    for (size_t i = 0; in->demand->realtime && i < ARRAY_SIZE(KERNEL); i++)
+    for (size_t i = 0; in->demand->realtime && !in->host->threads_known && i < ARRAY_SIZE(KERNEL); i++)
         if (ours > KERNEL[i].priority && (in->host->rt_kernel == HOST_YES || !KERNEL[i].only_rt_kernel))
             verdict_warn(decision,
                          "rtvmd.io/fifo-priority %u is above the kernel threads %s (FIFO %u by default): a guest that "
@@ -313,6 +314,55 @@ static void warn_isolation(const struct board *board, const struct placement *pl
                      cpuset_format(&ticking, text));
 }
 
+/* "rcuc (FIFO 1) on CPUs 4-5" for the threads of one kind that real-time vCPUs of this placement starve. *ours: the
+ * highest priority of these vCPUs. */
+static void list_starved(const struct board *board, const struct placement *placement, enum host_kernel_thread kind,
+                         unsigned *ours, struct text *out)
+{
+    static const char *const NAMES[] = {"rcuc", "ktimers", "ksoftirqd", "irq"};
+    struct cpuset cpus = {0};
+    struct cpuset_text list;
+    int lowest = INT8_MAX;
+    const char *name = NAMES[kind];
+    cpuset_foreach(v, &placement->realtime_vcpus)
+    {
+        int cpu = (unsigned)v < placement->vcpu_count ? placement->vcpu_cpu[v] : -1;
+        unsigned priority = placement_priority(placement, (unsigned)v);
+        int theirs = cpu >= 0 ? board->host->cpu[cpu].thread_priority[kind] : -1;
+        if (theirs < 0 || theirs > (int)priority)
+            continue;
+        cpuset_add(&cpus, (unsigned)cpu);
+        *ours = priority > *ours ? priority : *ours;
+        if (theirs < lowest && kind == HOST_THREAD_IRQ)
+            name = board->host->cpu[cpu].irq_thread;
+        lowest = theirs < lowest ? theirs : lowest;
+    }
+    if (cpuset_is_empty(&cpus))
+        return;
+    text_printf(out, "%s%s (", out->length ? ", " : "", name);
+    if (lowest == 0)
+        text_append(out, "not real-time");
+    else
+        text_printf(out, "FIFO %d", lowest);
+    text_printf(out, ") on CPU%s %.40s", cpuset_count(&cpus) == 1 ? "" : "s", cpuset_format(&cpus, &list));
+}
+
+/* A FIFO thread gives way only to what is above it. Timers, callbacks of RCU and softirqs are threads of their own on
+ * PREEMPT_RT only; elsewhere interrupts do that work. */
+static void warn_priorities(const struct board *board, const struct placement *placement, struct decision *decision)
+{
+    auto_text starved = {0};
+    unsigned ours = 0;
+    for (enum host_kernel_thread kind = 0; board->host->threads_known && kind < HOST_KERNEL_THREADS; kind++)
+        if (kind == HOST_THREAD_IRQ || board->host->rt_kernel == HOST_YES)
+            list_starved(board, placement, kind, &ours, &starved);
+    if (starved.length)
+        verdict_warn(decision,
+                     "rtvmd.io/fifo-priority %u is not below the kernel threads %s: a guest that spins keeps them from "
+                     "running there; %s (chrt -f -p)",
+                     ours, text_cstr(&starved), ours > 1 ? "lower it, or raise them" : "raise them");
+}
+
 static void warn_split_cores(const struct board *board, const struct demand *demand, const struct placement *placement,
                              struct decision *decision)
 {
@@ -390,6 +440,7 @@ void check_placement(const struct board *board, const struct vm_spec *spec, cons
                      cpuset_format(&shared, text));
     if (spec->realtime)
         warn_isolation(board, placement, text, decision);
+    warn_priorities(board, placement, decision);
     warn_far_emulator(board, placement, decision);
     warn_split_cores(board, demand, placement, decision);
     warn_pages(board, placement, decision);

@@ -1,44 +1,10 @@
-/* Fields of /proc/PID/task/TID/stat and status: man 5 proc. The command in stat may hold blanks and brackets, so it
- * ends at the last ')'. */
 #include "runtime/tune/tasks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLAG_KERNEL_THREAD = 0x00200000, FLAG_NO_SETAFFINITY = 0x04000000 };
-
-/* The fields after the command, counted as man 5 proc counts them: state is 3. */
-enum { FIELD_FLAGS = 9, FIELD_CPU = 39, FIELD_PRIORITY = 40, FIELD_POLICY = 41 };
-
-static bool parse_stat(const char *text, struct task *task)
-{
-    const char *open = strchr(text, '(');
-    const char *close = strrchr(text, ')');
-    if (!open || !close || close < open)
-        return false;
-    snprintf(task->name, sizeof task->name, "%.*s", (int)(close - open - 1), open + 1);
-    const char *p = close + 1;
-    int field = 3;
-    for (; field <= FIELD_POLICY; field++) {
-        p += strspn(p, " ");
-        if (*p == '\0')
-            return false;
-        unsigned long value = strtoul(p, NULL, 10);
-        if (field == FIELD_FLAGS) {
-            task->kernel = value & FLAG_KERNEL_THREAD;
-            task->bound = value & FLAG_NO_SETAFFINITY;
-        } else if (field == FIELD_CPU) {
-            task->last_cpu = (int)value;
-        } else if (field == FIELD_PRIORITY) {
-            task->priority = (int)value;
-        } else if (field == FIELD_POLICY) {
-            task->policy = (int)value;
-        }
-        p += strcspn(p, " ");
-    }
-    return true;
-}
+#include "hostprobe/task_stat.h"
 
 struct scan {
     const struct files *files;
@@ -53,6 +19,7 @@ static void read_task(const char *name, void *arg)
     auto_text stat = {0};
     auto_text status = {0};
     struct task task = {.pid = scan->pid};
+    struct task_stat parsed = {0};
     static const char ALLOWED[] = "Cpus_allowed_list:";
     if (!text_to_u64(name, &tid) || tid > INT32_MAX)
         return;
@@ -60,8 +27,14 @@ static void read_task(const char *name, void *arg)
     /* Threads come and go while we look: one that is gone is skipped. */
     if (!files_read(scan->files, &stat, "/proc/%d/task/%d/stat", task.pid, task.tid) ||
         !files_read(scan->files, &status, "/proc/%d/task/%d/status", task.pid, task.tid) ||
-        !parse_stat(text_cstr(&stat), &task))
+        !task_stat_parse(text_cstr(&stat), &parsed))
         return;
+    snprintf(task.name, sizeof task.name, "%s", parsed.name);
+    task.kernel = parsed.kernel;
+    task.bound = parsed.bound;
+    task.last_cpu = parsed.last_cpu;
+    task.priority = parsed.priority;
+    task.policy = parsed.policy;
     const char *at = strstr(text_cstr(&status), ALLOWED);
     struct error err;
     auto_free char *list = at ? must_strndup(at + strlen(ALLOWED), strcspn(at + strlen(ALLOWED), "\n")) : NULL;

@@ -702,6 +702,41 @@ static void host_facts_warn_or_refuse(void)
     CHECK(warned("mask enables no vCPU"));
 }
 
+static void kernel_threads_are_looked_at_where_they_are_seen(void)
+{
+    struct synthetic make = two_nodes();
+    struct vm_spec spec = synthetic_realtime(2, 1);
+    spec.fifo_priority = 3;
+    plan(&make, &spec, NULL);
+    CHECK(warned("fifo-priority 3 is above the kernel threads ktimers/N and rcuc/N (FIFO 1 by default)"));
+    host->threads_known = true;
+    for (unsigned cpu = 0; cpu < host->cpu_limit; cpu++)
+        memset(host->cpu[cpu].thread_priority, -1, sizeof(host->cpu[cpu].thread_priority));
+    plan_again(&spec, NULL);
+    CHECK(decision->admitted && !warned("fifo-priority"));
+    int first = decision->placement.vcpu_cpu[0], last = decision->placement.vcpu_cpu[1];
+    host->cpu[first].thread_priority[HOST_THREAD_RCUC] = 4; /* above: as it must be */
+    host->cpu[last].thread_priority[HOST_THREAD_RCUC] = 3;
+    host->cpu[0].thread_priority[HOST_THREAD_KTIMERS] = 1; /* not a CPU of the VM */
+    plan_again(&spec, NULL);
+    auto_free char *one =
+        must_format("fifo-priority 3 is not below the kernel threads rcuc (FIFO 3) on CPU %d: ", last);
+    CHECK(warned(one) && !warned("ktimers"));
+    spec.vcpu_priority[1] = 2;
+    plan_again(&spec, NULL);
+    CHECK(!warned("fifo-priority"));
+    host->cpu[last].thread_priority[HOST_THREAD_IRQ] = 2;
+    snprintf(host->cpu[last].irq_thread, sizeof(host->cpu[last].irq_thread), "irq/24-eth0");
+    host->cpu[last].thread_priority[HOST_THREAD_KSOFTIRQD] = 0;
+    plan_again(&spec, NULL);
+    auto_free char *two =
+        must_format("ksoftirqd (not real-time) on CPU %d, irq/24-eth0 (FIFO 2) on CPU %d: ", last, last);
+    CHECK(warned(two));
+    host->rt_kernel = HOST_NO; /* its softirqs need no thread */
+    plan_again(&spec, NULL);
+    CHECK(warned("kernel threads irq/24-eth0 (FIFO 2)") && !warned("ksoftirqd"));
+}
+
 static void a_kept_placement_is_given_up_when_it_must(void)
 {
     struct synthetic make = two_nodes();
@@ -873,6 +908,7 @@ int main(void)
     RUN(pools_of_other_sizes_come_before_growth);
     RUN(pools_grow_when_they_may);
     RUN(host_facts_warn_or_refuse);
+    RUN(kernel_threads_are_looked_at_where_they_are_seen);
     RUN(a_kept_placement_is_given_up_when_it_must);
     RUN(withheld_and_reserved_cpus_are_never_given);
     RUN(decisions_survive_json);

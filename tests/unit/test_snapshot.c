@@ -9,8 +9,10 @@ static void fill(void)
 {
     memset(&host, 0, sizeof host);
     for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++)
-        host.cpu[cpu] = (struct host_cpu){.node = -1, .package = -1, .die = -1, .core = -1, .l3 = -1};
-    host.cpu[0] = (struct host_cpu){true, true, true, true, 2, 3, 4, 5, 0, HOST_CORE_EFFICIENCY, cpuset_range(0, 0)};
+        host.cpu[cpu] = (struct host_cpu){
+            .node = -1, .package = -1, .die = -1, .core = -1, .l3 = -1, .thread_priority = {-1, -1, -1, -1}};
+    host.cpu[0] = (struct host_cpu){
+        true, true, true, true, 2, 3, 4, 5, 0, HOST_CORE_EFFICIENCY, cpuset_range(0, 0), {4, -1, 0, 50}, "irq/1-x"};
     host.cpu[1023] = host.cpu[1];
     host.cpu[1023].present = true;
     host.cpu_limit = 1024;
@@ -27,6 +29,7 @@ static void fill(void)
         .id = 9, .pool_count = 2, .pool = {{2 << 20, 5, 4, 1}, {1 << 30, 3, 2, 0}}, .distance = {17, 10}};
     host.memory_bytes = 12345;
     host.mounts_known = true;
+    host.threads_known = true;
     host.hugetlbfs_count = 1;
     host.hugetlbfs_size_bytes[0] = 2 << 20;
     strcpy(host.architecture, "x86_64");
