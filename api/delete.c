@@ -138,17 +138,29 @@ static int delete_object(struct api *api, const struct resource *resource, const
     return store_delete(api->store, resource->kind, namespace_, name, NULL, err);
 }
 
+static void host_change_undone(const struct error *failure, void *arg)
+{
+    struct call *call = arg;
+    const struct target *t = &call->target;
+    const struct status_about about = {t->resource->group, t->resource->plural, t->name, ""};
+    if (failure)
+        call_answer_error(call, failure);
+    else
+        call_answer_after_commit(call, 200, status_success(&about));
+}
+
 static int undo_host_change(struct call *call, const struct deletion *deletion, struct error *err)
 {
     const struct target *t = &call->target;
     auto_json *object = source_get(call->api, t->resource, t->version, NULL, t->name);
     if (!object)
         return read_not_found(t, err);
-    if (check_preconditions(deletion, t->resource, object, err) < 0 ||
-        (!deletion->dry_run && runtime_undo_host_change(call->api->runtime, t->name, err) < 0))
+    if (check_preconditions(deletion, t->resource, object, err) < 0)
         return -1;
-    const struct status_about about = {t->resource->group, t->resource->plural, t->name, ""};
-    call_answer_after_commit(call, 200, status_success(&about));
+    if (deletion->dry_run)
+        host_change_undone(NULL, call);
+    else
+        runtime_undo_host_change(call->api->runtime, t->name, host_change_undone, call);
     return 0;
 }
 

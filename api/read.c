@@ -51,7 +51,7 @@ json_t *read_in_form(const struct call *call, enum table_include include, json_t
     return table_render(call->target.resource, one, meta, include, true);
 }
 
-int read_get(struct call *call, struct error *err)
+static int get_now(struct call *call, struct error *err)
 {
     const struct target *t = &call->target;
     enum table_include include;
@@ -182,7 +182,7 @@ static int check_version(const struct call *call, struct error *err)
     return 0;
 }
 
-int read_list(struct call *call, struct error *err)
+static int list_now(struct call *call, struct error *err)
 {
     const struct target *t = &call->target;
     enum table_include include;
@@ -203,4 +203,35 @@ int read_list(struct call *call, struct error *err)
     free(page.behind);
     read_filter_finish(&filter);
     return result;
+}
+
+/* ---- what must be looked at first */
+static void get_seen(void *arg)
+{
+    struct error err;
+    if (get_now(arg, &err) < 0)
+        call_answer_error(arg, &err);
+}
+
+static void list_seen(void *arg)
+{
+    struct error err;
+    if (list_now(arg, &err) < 0)
+        call_answer_error(arg, &err);
+}
+
+int read_get(struct call *call, struct error *err)
+{
+    if (call->target.resource->source != SOURCE_HOST_CHANGE)
+        return get_now(call, err);
+    runtime_see_host_changes(call->api->runtime, get_seen, call);
+    return 0;
+}
+
+int read_list(struct call *call, struct error *err)
+{
+    if (call->target.resource->source != SOURCE_HOST_CHANGE)
+        return list_now(call, err);
+    runtime_see_host_changes(call->api->runtime, list_seen, call);
+    return 0;
 }

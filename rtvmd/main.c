@@ -6,6 +6,7 @@
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
 #include "runtime/latency/measure.h"
+#include "runtime/tune/tune.h"
 
 /* To add a verb: one row here, one function in verbs.h, one file verb_NAME.c. */
 const struct verb VERBS[] = {
@@ -125,6 +126,8 @@ int main(int argc, char **argv)
         return verb_confined(argc - 1, argv + 1);
     if (strcmp(name, MEASURE_VERB) == 0)
         return measure_child(argc - 1, argv + 1);
+    if (strcmp(name, TUNE_VERB) == 0)
+        return tune_child(argc - 1, argv + 1);
     fprintf(stderr, "rtvmd: unknown verb \"%s\"; rtvmd --help lists them\n", argv[1]);
     return 2;
 }

@@ -8,6 +8,7 @@
 #include "runtime/reconcile.h"
 #include "runtime/runtime.h"
 #include "runtime/statistics.h"
+#include "runtime/tune/tune.h"
 #include "runtime/work.h"
 #include "runtime/worker.h"
 
@@ -73,8 +74,10 @@ struct runtime_hooks {
 struct runtime *runtime_new_with(const struct runtime_config *config, struct loop *loop, struct store *store,
                                  const struct host *host, const struct runtime_hooks *hooks);
 
-struct event_note;      /* events.c */
-struct statistics_wait; /* statistics.c */
+struct event_note;       /* events.c */
+struct statistics_wait;  /* statistics.c */
+struct host_change_wait; /* host_changes.c */
+struct tuning;           /* tuning.c */
 
 struct runtime {
     struct runtime_config config;
@@ -122,6 +125,15 @@ struct runtime {
     struct error connection_error;
 
     struct work *submit_first, **submit_end; /* jobs that wait for the commit of what they rest on */
+
+    struct tuning *tuning_first, **tuning_end; /* tasks of host tuning, one in hand at a time (tuning.c) */
+    bool tunes;                                /* an order is being written down or carried out */
+    int64_t tuning_retry_s;                    /* something hung: what is owed then is undone; 0: nothing is */
+    json_t *tuning_seen;                       /* what was found of what was changed, by the last look */
+    struct irqbalance_memory irqbalance;
+    atomic_bool tuning_stop;
+    struct host_change_wait *host_change_waits; /* for a look (host_changes.c) */
+    bool host_changes_are_seen;                 /* that look is in hand */
 
     struct latency_run *latency_run; /* the one in hand, or NULL */
     struct worker_pool *latency_pool;
@@ -185,6 +197,9 @@ void job_send(struct runtime *runtime, struct machine *machine, struct work *wor
 /* Everything a job of that kind needs. */
 struct work *job_for(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi,
                      struct error *err);
+/* The host is tuned, or that failed: the rest of a start. Takes the work. */
+void job_start(struct runtime *runtime, struct machine *machine, struct work *work, const json_t *vmi,
+               const struct error *failure);
 /* Beside the machine's one job: for what changes nothing. */
 void job_send_aside(struct runtime *runtime, struct work *work);
 /* An event about what the work found out of place, unless the same was said before. */
@@ -221,15 +236,26 @@ void volumes_note_failure(struct runtime *runtime, const json_t *vmi, const stru
 int admit_update(json_t *object, const json_t *before, struct findings *findings, struct error *err);
 
 /* ---- tuning.c */
-/* Before the start of a domain whose job is filled. An error: the journal could not be written. */
-int tuning_begin(struct runtime *runtime, const struct work *work, const json_t *vmi, struct error *err);
+/* Before the start of a domain whose job is filled. True: the job was taken, and goes on in job_start() when the host
+ * is tuned, or when that hung and was given up. The machine is busy meanwhile. */
+bool tuning_begin(struct runtime *runtime, struct work *work, const json_t *vmi);
 /* Before the guest goes on: a scheduler partition for each vCPU of the paused domain. Never while it runs: making one
- * waits for threads that busy real-time vCPUs may keep from their CPU for ever. */
+ * waits for threads that busy real-time vCPUs may keep from their CPU for ever. True: that is done now, and the machine
+ * is busy meanwhile; sends: the job was taken, and is sent then. */
 bool tuning_wants_isolation(struct runtime *runtime, const struct work *work);
-void tuning_isolate(struct runtime *runtime, const struct work *work, int pid, const json_t *vmi);
-void tuning_end(struct runtime *runtime, const char *owner);
-/* After the first look: what a daemon that was killed left behind. */
+bool tuning_isolate(struct runtime *runtime, struct work *work, int pid, bool sends);
+/* Soon. */
+void tuning_undo(struct runtime *runtime, const char *owner);
+/* done may be called before this returns. */
+void tuning_undo_one(struct runtime *runtime, int64_t id, runtime_done *done, void *arg);
+/* After the first look, and when something hung: undoes what was changed for nobody who lives. */
 void tuning_recover(struct runtime *runtime);
+/* What is in hand ends as soon as it can. Then, without workers: forgets what waits. */
+void tuning_stop(struct runtime *runtime);
+void tuning_free_all(struct runtime *runtime);
+
+/* ---- host_changes.c */
+void host_changes_end(struct runtime *runtime);
 
 /* ---- latency_tests.c */
 #define LATENCY_CLAIM "latency-test:" /* uids of claims begin with this that are no machine's */

@@ -215,31 +215,49 @@ void job_look_at_threads(struct runtime *runtime, struct machine *machine, const
     job_send(runtime, machine, work);
 }
 
+static void not_sent(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi,
+                     const struct error *err)
+{
+    machine_failed(runtime, machine, action_of(kind), err);
+    machine_queue(runtime, machine);
+    event_record(runtime, vmi, "Warning", "SyncFailed", "%s", err->text);
+}
+
+void job_start(struct runtime *runtime, struct machine *machine, struct work *work, const json_t *vmi,
+               const struct error *failure)
+{
+    struct error err;
+    if (failure || growth_begin(runtime, work, &err) < 0) {
+        not_sent(runtime, machine, WORK_START, vmi, failure ? failure : &err);
+        job_drop_host(work->host);
+        work_free(work);
+        return;
+    }
+    if (work->resume && tuning_wants_isolation(runtime, work)) {
+        work->hold = true;
+        work->resume = false;
+    }
+    gate_fill(runtime, work);
+    job_send(runtime, machine, work);
+}
+
 void job_submit(struct runtime *runtime, struct machine *machine, enum work_kind kind, const json_t *vmi)
 {
     struct error err;
     struct work *work = job_for(runtime, machine, kind, vmi, &err);
-    if (work && kind == WORK_START &&
-        (tuning_begin(runtime, work, vmi, &err) < 0 || growth_begin(runtime, work, &err) < 0)) {
-        job_drop_host(work->host);
-        work_free(take(work));
-    }
-    if (work && kind == WORK_START && work->resume && tuning_wants_isolation(runtime, work)) {
-        work->hold = true;
-        work->resume = false;
-    }
-    if (work && kind == WORK_TAKE_UP && work->resume && machine->domain.state == DOMAIN_PAUSED)
-        tuning_isolate(runtime, work, machine->domain.pid, vmi); /* a crash may have come before it */
     if (!work) {
-        machine_failed(runtime, machine, action_of(kind), &err);
-        machine_queue(runtime, machine);
-        event_record(runtime, vmi, "Warning", "SyncFailed", "%s", err.text);
+        not_sent(runtime, machine, kind, vmi, &err);
         return;
     }
     if (kind == WORK_START) {
         machine->is_clean = machine->is_all_clean = false;
-        gate_fill(runtime, work);
+        if (!tuning_begin(runtime, work, vmi))
+            job_start(runtime, machine, work, vmi, NULL);
+        return;
     }
+    if (kind == WORK_TAKE_UP && work->resume && machine->domain.state == DOMAIN_PAUSED &&
+        tuning_isolate(runtime, work, machine->domain.pid, true))
+        return;
     if (kind == WORK_ATTACH || kind == WORK_DETACH)
         volumes_fill(work, vmi);
     if (kind == WORK_CLEAN) {
@@ -320,10 +338,10 @@ static void take_success(struct runtime *runtime, struct machine *machine, const
         event_record(runtime, vmi, "Normal", "Created", "VirtualMachineInstance defined.");
         event_record(runtime, vmi, "Normal", "Started", "VirtualMachineInstance started.");
         take_proof(runtime, machine, vmi, work);
-        if (work->domain.state == DOMAIN_PAUSED)
-            tuning_isolate(runtime, work, work->domain.pid, vmi);
         if (work->hold)
-            machine->taken_up_pid = 0; /* the next step lets the guest go */
+            machine->taken_up_pid = 0; /* the next step isolates its CPUs and lets the guest go */
+        else if (work->domain.state == DOMAIN_PAUSED)
+            tuning_isolate(runtime, work, work->domain.pid, false); /* whoever wanted it paused lets it go */
         break;
     case WORK_TAKE_UP:
         take_proof(runtime, machine, vmi, work);
@@ -360,7 +378,7 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
     if (work->kind == WORK_CLEAN && !work->failed) {
         machine->is_clean = true;
         machine->is_all_clean = work->clean_all;
-        tuning_end(runtime, machine->key);
+        tuning_undo(runtime, machine->key);
         growth_end(runtime, machine->key);
     }
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);

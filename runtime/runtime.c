@@ -84,6 +84,7 @@ struct runtime *runtime_new_with(const struct runtime_config *config, struct loo
     runtime->host_read_s = runtime_now_s(runtime);
     runtime->queue_end = &runtime->queue_first;
     runtime->submit_end = &runtime->submit_first;
+    runtime->tuning_end = &runtime->tuning_first;
     runtime->round_timer = loop_timer(loop, runtime_round, runtime);
     runtime->wake_timer = loop_timer(loop, runtime_wake, runtime);
     runtime->statistics_timer = loop_timer(loop, statistics_late, runtime);
@@ -167,7 +168,10 @@ void runtime_free(struct runtime *runtime)
     struct error ignored; /* what was not written is found out again */
     store_flush(runtime->store, &ignored);
     latency_tests_end(runtime);
+    tuning_stop(runtime);
     worker_pool_free(runtime->pool);
+    tuning_free_all(runtime);
+    host_changes_end(runtime);
     hypervisor_free(runtime->hypervisor);
     for (size_t i = 0; i < runtime->machine_count; i++) {
         act_cancel_all(runtime->machine[i], NULL);
@@ -255,7 +259,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t runtime_next_wake_s(const struct runtime *runtime)
 {
-    int64_t next = earlier(runtime->look_s, runtime->retry_s);
+    int64_t next = earlier(earlier(runtime->look_s, runtime->retry_s), runtime->tuning_retry_s);
     for (size_t i = 0; i < runtime->machine_count; i++)
         next = earlier(next, earlier(runtime->machine[i]->wake_s, runtime->machine[i]->vm_wake_s));
     if (needs_resync(runtime))
@@ -304,5 +308,7 @@ void runtime_wake(void *arg)
         runtime_look(runtime);
     if (resync && runtime->hooks.refresh_host)
         host_read_start(runtime);
+    if (runtime->tuning_retry_s && runtime->tuning_retry_s <= now_s)
+        tuning_recover(runtime);
     runtime_arm(runtime);
 }

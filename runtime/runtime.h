@@ -101,10 +101,13 @@ void runtime_latency_run(struct runtime *runtime, const char *namespace_, const 
 /* The rtvmd.io/v1alpha1 Placement of one VMI (name NULL: an array of all): plan, claims, last proof. New reference. */
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name);
 /* The rtvmd.io/v1alpha1 HostChange of that name (name NULL: an array of all): what tuning changed, for whom, and what
- * is found now. New reference. */
+ * was found by the last look (state "Unknown": not read yet, or reading hangs). New reference. */
 json_t *runtime_host_change(struct runtime *runtime, const char *name);
-/* Puts it back at once, whether its VM runs or not; what somebody else changed meanwhile stays. */
-int runtime_undo_host_change(struct runtime *runtime, const char *name, struct error *err);
+/* Looks; done may be called before this returns, and after LIMIT_HOST_CHANGES_MS without progress in any case. */
+void runtime_see_host_changes(struct runtime *runtime, void (*done)(void *arg), void *arg);
+/* Puts it back at once, whether its VM runs or not; what somebody else changed meanwhile stays. done may be called
+ * before this returns; ERROR_TIMEOUT: it hangs, and is tried again when its VM is gone. */
+void runtime_undo_host_change(struct runtime *runtime, const char *name, runtime_done *done, void *arg);
 /* The one Node object of this host: labels, capacity, allocatable, conditions (facts 3.1). New reference. */
 json_t *runtime_node(struct runtime *runtime);
 

@@ -38,7 +38,15 @@
 #define LIMIT_RESYNC_S 60              /* slow second look at what should be running and pinned */
 #define LIMIT_STATISTICS_AGE_MS 5000u  /* the same numbers serve every scrape for so long: libvirt is asked once */
 #define LIMIT_STATISTICS_WAIT_MS 4000u /* a scrape waits for libvirt; scrapers themselves give up after ten seconds */
-#define LIMIT_SUGGESTED_VMS 16u        /* more wait for room: what would fit instead is not worked out for each */
+/* A change of host tuning that does not return (the kernel waits for a CPU a real-time vCPU does not give up): given
+ * up, said in an event, undone when it can be. Emulated hosts need seconds for one. */
+#define LIMIT_TUNING_STEP_MS 30000u
+#define LIMIT_TUNING_TURN_MS 5000u /* until one that was left behind before ends */
+#define LIMIT_TUNING_RETRY_S 60    /* until what could not be undone is tried again */
+#define LIMIT_TUNING_LEFT 8u       /* children left behind before no more are made */
+#define LIMIT_TUNING_ORDER_BYTES (64u << 20)
+#define LIMIT_HOST_CHANGES_MS 8000u /* a request for what is found now waits so long; the rest is "Unknown" */
+#define LIMIT_SUGGESTED_VMS 16u     /* more wait for room: what would fit instead is not worked out for each */
 
 /* Store. */
 #define LIMIT_CHANGE_LOG 4096u             /* changes kept for watches that come back */

@@ -49,13 +49,24 @@ struct tune_wish {
 };
 /* One more change at the end of the plan, unless the target is not there, is as wished without it, or the owner wishes
  * it already. journal may be NULL. True: the target is there. */
-bool tune_plan_add(const struct tune_machine *machine, struct store *journal, const char *target,
+bool tune_plan_add(const struct tune_machine *machine, const struct tune_journal *journal, const char *target,
                    const struct tune_wish *wish, struct tune_plan *plan);
+void tune_plan_partitions(const struct tune_machine *machine, const struct tune_journal *journal, const char *owner,
+                          int pid, const struct cpuset *cpus, size_t count, struct tune_plan *plan);
+/* Leaves the changes of that knob. What stands in the way of others is nobody's business here. */
+void tune_plan_keep_knob(struct tune_plan *plan, const char *knob);
 /* Of the knobs in their order; NULL behind the last. */
 const char *tune_knob_name(size_t index);
-/* Journals the plan for the owner beside what it has, then makes the changes. */
-int tune_carry_out(const struct tune_machine *machine, struct store *store, const char *owner,
-                   const struct tune_plan *plan, struct tune_result *result, struct error *err);
 extern const struct tune_wish TUNE_PARTITION;
 /* Which knob turned it, and why. */
 void tune_describe(const char *target, const char **ret_knob, const char **ret_why);
+
+/* ---- the journal in memory: tune_journal.c */
+void tune_journal_read(struct store *store, struct tune_journal *ret_journal);
+/* [{"id","target","before","wish","owner"}], and back; what is no tuning is left out. */
+json_t *tune_journal_to_json(const struct tune_journal *journal);
+void tune_journal_from_json(const json_t *list, struct tune_journal *ret_journal);
+void tune_journal_finish(struct tune_journal *journal);
+/* The wishes about a target, oldest first; but: without this one. wish: room for all rows. */
+size_t tune_journal_wishes(const struct tune_journal *journal, const char *target, const struct tune_row *but,
+                           const char **wish);

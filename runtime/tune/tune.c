@@ -1,334 +1,333 @@
-/* Acting. All entries of one owner are journaled with one fsync, then the changes are made one by one; a crash anywhere
- * leaves entries whose change may not have been made, which undoing recognizes: nothing is to be written then. Entries
- * are dropped only after their change is undone. */
+/* Deciding: what is to be done next, and what the journal says meanwhile. All rows of one task are journaled with one
+ * commit before any of its changes is made; a crash anywhere leaves rows whose change may not have been made, which
+ * undoing recognizes: nothing is to be written then. Rows are dropped only after their change is undone. */
 #include "runtime/tune/tune.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "hostprobe/files.h"
 #include "rtvmd/base/file.h"
 #include "runtime/tune/tunable.h"
 
-struct entry {
-    int64_t id;
-    char *target;
-    char *before;
-    char *wish;
-    char *owner;
-    char *boot_id;
-};
-
-struct entries {
-    size_t count;
-    struct entry *at; /* newest first */
-};
-
-struct acting {
-    const struct tune_machine *machine;
-    struct store *store;
-    struct cpuset online;
-    struct entries entries;
-    struct tune_result *result;
-};
-
-static void collect(const struct store_host_change *change, void *arg)
-{
-    struct entries *entries = arg;
-    struct tunable ours;
-    if (!tunable_parse(change->path, &ours))
-        return; /* somebody else's kind of change, who undoes it */
-    entries->at = must_realloc(entries->at, entries->count + 1, sizeof *entries->at);
-    entries->at[entries->count++] = (struct entry){.id = change->id,
-                                                   .target = must_strdup(change->path),
-                                                   .before = must_strdup(change->old_value),
-                                                   .wish = must_strdup(change->new_value),
-                                                   .owner = must_strdup(change->owner),
-                                                   .boot_id = must_strdup(change->boot_id)};
-}
-
-static void entries_finish(struct entries *entries)
-{
-    for (size_t i = 0; i < entries->count; i++) {
-        const struct entry *e = &entries->at[i];
-        free(e->target);
-        free(e->before);
-        free(e->wish);
-        free(e->owner);
-        free(e->boot_id);
-    }
-    free(entries->at);
-    *entries = (struct entries){0};
-}
-
-static void entries_read(struct acting *acting)
-{
-    entries_finish(&acting->entries);
-    store_journal_each(acting->store, collect, &acting->entries);
-}
-
-static void acting_begin(struct acting *acting, const struct tune_machine *machine, struct store *store,
-                         struct tune_result *result)
-{
-    const struct files files = {machine->root};
-    *acting = (struct acting){.machine = machine, .store = store, .result = result};
-    files_set(&files, &acting->online, "/sys/devices/system/cpu/online");
-    entries_read(acting);
-}
-
-static void step(const struct acting *acting)
-{
-    if (acting->machine->step)
-        acting->machine->step(acting->machine->arg);
-}
-
-static void note(struct acting *acting, const char *target, const char *what)
-{
-    acting->result->left++;
-    text_printf(&acting->result->notes, "%s: %s\n", target, what);
-}
-
-static void note_all(struct acting *acting, const char *lines)
-{
-    text_append(&acting->result->notes, lines);
-    for (; *lines; lines++)
-        acting->result->left += *lines == '\n';
-}
-
-static int flush(struct acting *acting, struct error *err)
-{
-    step(acting);
-    int r = store_flush(acting->store, err);
-    step(acting);
-    return r;
-}
-
-/* Gone for good from the journal (with the next commit) and from what we hold. */
-static int forget(struct acting *acting, struct entry *entry, struct error *err)
-{
-    if (store_journal_drop(acting->store, entry->id, err) < 0)
-        return -1;
-    entry->id = 0;
-    return 0;
-}
-
-/* The wishes about a target, oldest first; but: without this one. */
-static size_t gather(const struct acting *acting, const char *target, const struct entry *but, const char **ret_wish)
-{
-    size_t count = 0;
-    for (size_t i = acting->entries.count; i-- > 0;) {
-        const struct entry *e = &acting->entries.at[i];
-        if (e != but && e->id && strcmp(e->target, target) == 0)
-            ret_wish[count++] = e->wish;
-    }
-    return count;
-}
-
-/* Brings the target of an entry to what the wishes want, with this entry's or, when undoing, without. True: it is so
- * now. False: it is as it was, and why is noted; *ret_failed: it should be tried again. */
-static bool settle(struct acting *acting, struct entry *entry, bool undo, bool *ret_failed)
-{
-    struct tunable target;
-    struct error err;
-    *ret_failed = false;
-    auto_free char *present =
-        tunable_parse(entry->target, &target) ? tunable_read(acting->machine, &target, &err) : NULL;
-    if (!present) {
-        if (!undo)
-            note(acting, entry->target, "gone");
-        return undo; /* what is gone needs no undoing */
-    }
-    auto_free const char **wish = must_calloc(acting->entries.count + 1, sizeof *wish);
-    size_t all = gather(acting, entry->target, NULL, wish);
-    bool is_ours = tunable_is_ours(&target, present, entry->before, wish, all, &acting->online);
-    size_t count = gather(acting, entry->target, undo ? entry : NULL, wish);
-    auto_free char *wanted = tunable_value(&target, entry->before, wish, count, &acting->online);
-    bool is_late = tunable_is_late(&target);
-    if (strcmp(present, wanted) == 0 && !is_late)
-        return true;
-    if (!is_ours && !is_late) {
-        auto_free char *what = must_format("somebody else changed it to \"%s\"; left as it is", present);
-        note(acting, entry->target, what);
-        return false;
-    }
-    step(acting);
-    if (tunable_write(acting->machine, &target, wanted, &err) < 0) {
-        note(acting, entry->target, err.text);
-        *ret_failed = true;
-        return false;
-    }
-    step(acting);
-    acting->result->done++;
-    if (is_late)
-        return true;
-    auto_free char *found = tunable_read(acting->machine, &target, &err);
-    if (undo || text_equal(found, wanted))
-        return true;
-    /* The kernel took it, and made something else of it: not ours to keep. */
-    auto_free char *what = must_format("wrote \"%s\", found \"%s\"; put back", wanted, found ? found : "nothing");
-    note(acting, entry->target, what);
-    acting->result->done--;
-    if (tunable_write(acting->machine, &target, present, &err) < 0)
-        note(acting, entry->target, err.text);
-    return false;
-}
-
-static int undo_owner(struct acting *acting, const char *owner, struct error *err)
-{
-    size_t mark = store_mark(acting->store);
-    for (size_t i = 0; i < acting->entries.count; i++) {
-        struct entry *entry = &acting->entries.at[i];
-        bool failed;
-        if (!entry->id || strcmp(entry->owner, owner) != 0)
-            continue;
-        settle(acting, entry, true, &failed);
-        if (!failed && forget(acting, entry, err) < 0) {
-            store_rollback(acting->store, mark);
-            return -1;
-        }
-    }
-    return flush(acting, err);
-}
-
-int tune_undo(const struct tune_machine *machine, struct store *store, const char *owner,
-              struct tune_result *ret_result, struct error *err)
-{
-    struct acting acting;
-    *ret_result = (struct tune_result){0};
-    if (!tune_has(store, owner))
-        return 0;
-    acting_begin(&acting, machine, store, ret_result);
-    int r = undo_owner(&acting, owner, err);
-    entries_finish(&acting.entries);
-    return r;
-}
-
-int tune_undo_one(const struct tune_machine *machine, struct store *store, int64_t id, struct tune_result *ret_result,
-                  struct error *err)
-{
-    struct acting acting;
-    *ret_result = (struct tune_result){0};
-    acting_begin(&acting, machine, store, ret_result);
-    store_mark(store);
-    bool found = false;
-    int r = 0;
-    for (size_t i = 0; i < acting.entries.count && r == 0; i++) {
-        struct entry *entry = &acting.entries.at[i];
-        bool failed = false;
-        if (entry->id != id)
-            continue;
-        found = true;
-        settle(&acting, entry, true, &failed);
-        if (!failed)
-            r = forget(&acting, entry, err);
-    }
-    if (r == 0 && !found)
-        r = fail(err, ERROR_CONFLICT, "it is no change of tuning's: it is undone when its VM stops");
-    if (r == 0)
-        r = flush(&acting, err);
-    entries_finish(&acting.entries);
-    return r;
-}
-
-static void read_boot_id(const struct tune_machine *machine, struct text *ret_id)
+static void read_boot_id(const char *root, struct text *ret_id)
 {
     struct error err;
     auto_text text = {0};
-    if (file_read(machine->root, "/proc/sys/kernel/random/boot_id", LIMIT_SYSFILE_BYTES, &text, &err) == 0)
+    if (file_read(root, "/proc/sys/kernel/random/boot_id", LIMIT_SYSFILE_BYTES, &text, &err) == 0)
         text_append_n(ret_id, text_cstr(&text), strcspn(text_cstr(&text), "\n"));
 }
 
-static int journal_plan(struct acting *acting, const struct tune_plan *plan, const char *owner, struct error *err)
+/* ---- orders */
+static void add_memory(const struct tune_task *task, json_t *order)
+{
+    struct cpuset_text told;
+    const struct irqbalance_memory *memory = task->memory;
+    if (memory)
+        json_object_set_new(order, "memory",
+                            json_pack("{s:i, s:s, s:I}", "pid", memory->pid, "told",
+                                      cpuset_format(&memory->told, &told), "until", (json_int_t)memory->until_ms));
+}
+
+static json_t *order_new(const struct tune_task *task, struct store *store, const char *stage)
+{
+    struct tune_journal journal;
+    tune_journal_read(store, &journal);
+    json_t *order =
+        json_pack("{s:s, s:s, s:o}", "stage", stage, "owner", task->owner, "journal", tune_journal_to_json(&journal));
+    tune_journal_finish(&journal);
+    add_memory(task, order);
+    return order;
+}
+
+static json_t *plan_order(const struct tune_task *task, struct store *store)
+{
+    struct cpuset_text text;
+    json_t *order = order_new(task, store, "plan");
+    json_object_set_new(order, "cpus", json_string(cpuset_format(&task->cpus, &text)));
+    json_object_set_new(order, "level", json_integer(task->knob ? TUNE_FULL : task->level));
+    if (task->knob)
+        json_object_set_new(order, "knob", json_string(task->knob));
+    if (task->kind != TUNE_TASK_ISOLATE)
+        return order;
+    json_t *vcpus = json_array();
+    for (size_t i = 0; i < task->vcpu_count; i++)
+        json_array_append_new(vcpus, json_string(cpuset_format(&task->vcpus[i], &text)));
+    json_object_set_new(order, "vcpus", vcpus);
+    json_object_set_new(order, "pid", json_integer(task->pid));
+    return order;
+}
+
+/* Which rows are to be undone now, newest first. NULL: none. */
+static json_t *undo_order(struct tune_task *task, struct store *store)
+{
+    struct tune_journal journal;
+    json_t *ids = json_array();
+    tune_journal_read(store, &journal);
+    for (size_t i = 0; i < journal.count; i++) {
+        const struct tune_row *row = &journal.at[i];
+        bool is_wanted = task->kind == TUNE_TASK_RECOVER    ? !task->lives(row->owner, task->lives_arg)
+                         : task->kind == TUNE_TASK_UNDO_ONE ? row->id == task->id
+                                                            : strcmp(row->owner, task->owner) == 0;
+        if (is_wanted)
+            json_array_append_new(ids, json_integer((json_int_t)row->id));
+    }
+    tune_journal_finish(&journal);
+    json_t *order = json_array_size(ids) ? order_new(task, store, "undo") : NULL;
+    if (order)
+        json_object_set(order, "ids", ids);
+    json_decref(ids);
+    return order;
+}
+
+/* ---- the journal */
+static int drop_rows(struct tune_task *task, struct store *store, struct error *err)
+{
+    size_t i;
+    json_t *id;
+    json_array_foreach(task->drops, i, id)
+    {
+        if (store_journal_drop(store, json_integer_value(id), err) < 0)
+            return -1;
+    }
+    json_array_clear(task->drops);
+    return 0;
+}
+
+static int forget_earlier_boots(struct store *store, const char *root, struct error *err)
+{
+    struct tune_journal journal;
+    auto_text boot_id = {0};
+    read_boot_id(root, &boot_id);
+    tune_journal_read(store, &journal);
+    int r = 0;
+    for (size_t i = 0; i < journal.count && r == 0; i++)
+        if (strcmp(journal.at[i].boot_id, text_cstr(&boot_id)) != 0)
+            r = store_journal_drop(store, journal.at[i].id, err);
+    tune_journal_finish(&journal);
+    return r;
+}
+
+/* Journals what was planned. *ret_order: to make it; NULL: there is nothing. */
+static int journal_plan(struct tune_task *task, struct store *store, const char *root, json_t **ret_order,
+                        struct error *err)
 {
     auto_text boot_id = {0};
-    read_boot_id(acting->machine, &boot_id);
-    size_t mark = store_mark(acting->store);
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct store_host_change change = {.path = plan->change[i].target,
-                                                 .old_value = plan->change[i].before,
-                                                 .new_value = plan->change[i].wanted,
-                                                 .owner = owner,
+    auto_json *ids = json_array();
+    size_t i;
+    json_t *planned;
+    read_boot_id(root, &boot_id);
+    json_array_foreach(task->planned, i, planned)
+    {
+        int64_t id = json_int_at(planned, "row", 0);
+        const struct store_host_change change = {.path = json_text_at(planned, "change.target", ""),
+                                                 .old_value = json_text_at(planned, "change.before", ""),
+                                                 .new_value = json_text_at(planned, "change.wish", ""),
+                                                 .owner = task->owner,
                                                  .boot_id = text_cstr(&boot_id),
                                                  .made_s = now_wall_s()};
-        if (store_journal_add(acting->store, &change, NULL, err) < 0) {
-            store_rollback(acting->store, mark);
+        if (id == 0 && store_journal_add(store, &change, &id, err) < 0)
             return -1;
+        json_array_append_new(ids, json_integer((json_int_t)id));
+    }
+    *ret_order = json_array_size(ids) ? order_new(task, store, "make") : NULL;
+    if (*ret_order)
+        json_object_set(*ret_order, "ids", ids);
+    return 0;
+}
+
+/* ---- tasks */
+enum step { STEP_UNDO, STEP_PLAN, STEP_MAKE, STEP_END };
+
+static bool only_undoes(const struct tune_task *task)
+{
+    return task->kind == TUNE_TASK_UNDO || task->kind == TUNE_TASK_UNDO_ONE || task->kind == TUNE_TASK_RECOVER ||
+           (task->kind == TUNE_TASK_APPLY && task->level == TUNE_NONE);
+}
+
+static int take_step(struct tune_task *task, struct store *store, const char *root, struct error *err)
+{
+    switch ((enum step)task->step++) {
+    case STEP_UNDO:
+        if (task->kind == TUNE_TASK_RECOVER && forget_earlier_boots(store, root, err) < 0)
+            return -1;
+        task->order = task->kind == TUNE_TASK_KNOB || task->kind == TUNE_TASK_ISOLATE ? NULL : undo_order(task, store);
+        return 0;
+    case STEP_PLAN:
+        if (only_undoes(task)) {
+            task->step = STEP_END;
+            return 0;
         }
+        text_finish(&task->result.notes); /* what was undone is done again */
+        task->result = (struct tune_result){0};
+        task->order = plan_order(task, store);
+        return 0;
+    case STEP_MAKE:
+        return journal_plan(task, store, root, &task->order, err);
+    case STEP_END:
+        break;
     }
-    return flush(acting, err);
+    task->step = STEP_END;
+    return 0;
 }
 
-/* The newest entries, as many as were just journaled. */
-static int make_changes(struct acting *acting, size_t count, struct error *err)
+int tune_task_next(struct tune_task *task, struct store *store, const char *root, json_t **ret_order, struct error *err)
 {
-    store_mark(acting->store);
-    for (size_t i = count; i-- > 0;) {
-        struct entry *entry = &acting->entries.at[i];
-        bool failed;
-        if (!settle(acting, entry, false, &failed) && forget(acting, entry, err) < 0)
-            return -1;
+    if (!task->drops) {
+        task->drops = json_array();
+        task->planned = json_array();
+        if (!task->owner)
+            task->owner = must_strdup("");
     }
-    return flush(acting, err);
+    json_decref(take(task->order));
+    size_t mark = store_mark(store);
+    int r = drop_rows(task, store, err);
+    while (r == 0 && !task->order && task->step < STEP_END && !task->is_blocked)
+        r = take_step(task, store, root, err);
+    if (r < 0)
+        store_rollback(store, mark);
+    *ret_order = task->order;
+    return r < 0 ? -1 : task->order != NULL;
 }
 
-int tune_carry_out(const struct tune_machine *machine, struct store *store, const char *owner,
-                   const struct tune_plan *plan, struct tune_result *result, struct error *err)
+static void take_memory(struct irqbalance_memory *memory, const json_t *told)
 {
-    struct acting acting;
-    acting_begin(&acting, machine, store, result);
-    note_all(&acting, text_cstr(&plan->notes));
-    int r = plan->count ? journal_plan(&acting, plan, owner, err) : 0;
-    if (r == 0 && plan->count) {
-        entries_read(&acting);
-        r = make_changes(&acting, plan->count, err);
+    struct error err;
+    memory->pid = (int)json_int_at(told, "pid", 0);
+    memory->until_ms = (uint64_t)json_int_at(told, "until", 0);
+    if (cpuset_parse(json_text_at(told, "told", ""), &memory->told, &err) < 0)
+        memory->told = (struct cpuset){0};
+}
+
+void tune_task_take(struct tune_task *task, const json_t *line, json_t *seen)
+{
+    const char *at = json_text_at(line, "at", NULL);
+    const char *note = json_text_at(line, "note", NULL);
+    if (at) {
+        free(task->at);
+        task->at = must_strdup(at);
     }
-    entries_finish(&acting.entries);
+    if (note) {
+        task->result.left++;
+        text_printf(&task->result.notes, "%s\n", note);
+    }
+    task->result.done += (unsigned)json_int_at(line, "done", 0);
+    if (json_object_get(line, "drop"))
+        json_array_append(task->drops, json_object_get(line, "drop"));
+    if (json_object_get(line, "change"))
+        json_array_append(task->planned, (json_t *)line);
+    if (json_object_get(line, "memory") && task->memory)
+        take_memory(task->memory, json_object_get(line, "memory"));
+    if (seen)
+        tune_seen_take(seen, line);
+}
+
+void tune_task_give_up(struct tune_task *task)
+{
+    task->is_blocked = true;
+}
+
+void tune_task_finish(struct tune_task *task)
+{
+    free(task->owner);
+    free(task->vcpus);
+    free(task->at);
+    text_finish(&task->result.notes);
+    json_decref(task->order);
+    json_decref(task->planned);
+    json_decref(task->drops);
+    *task = (struct tune_task){0};
+}
+
+/* ---- all at once */
+static void take_line(const json_t *line, void *arg)
+{
+    tune_task_take(arg, line, NULL);
+}
+
+static int flush(const struct tune_machine *machine, struct store *store, struct error *err)
+{
+    if (machine->step)
+        machine->step(machine->arg);
+    int r = store_flush(store, err);
+    if (machine->step)
+        machine->step(machine->arg);
+    return r;
+}
+
+static int run(const struct tune_machine *machine, struct store *store, struct tune_task *task,
+               struct tune_result *ret_result, struct error *err)
+{
+    json_t *order;
+    int turn = machine->root[0] ? -1 : tune_take_turn(store_dir(store), err);
+    int r = machine->root[0] || turn >= 0 ? 1 : -1;
+    task->memory = machine->memory;
+    while (r > 0) {
+        r = tune_task_next(task, store, machine->root, &order, err);
+        if (r >= 0 && flush(machine, store, err) < 0)
+            r = -1;
+        if (r > 0)
+            tune_order_run(machine, order, take_line, task);
+    }
+    *ret_result = task->result;
+    task->result.notes = (struct text){0};
+    tune_task_finish(task);
+    if (turn >= 0)
+        close(turn);
     return r;
 }
 
 int tune_apply(const struct tune_machine *machine, struct store *store, const char *owner, const struct cpuset *cpus,
                enum tune_level level, struct tune_result *ret_result, struct error *err)
 {
-    struct tune_plan plan;
-    if (tune_undo(machine, store, owner, ret_result, err) < 0 || level == TUNE_NONE)
-        return level == TUNE_NONE ? 0 : -1;
-    text_finish(&ret_result->notes);
-    *ret_result = (struct tune_result){0};
-    tune_plan(machine, store, cpus, level, &plan);
-    int r = tune_carry_out(machine, store, owner, &plan, ret_result, err);
-    tune_plan_finish(&plan);
-    return r;
+    struct tune_task task = {.kind = TUNE_TASK_APPLY, .owner = must_strdup(owner), .cpus = *cpus, .level = level};
+    return run(machine, store, &task, ret_result, err);
 }
 
-/* Once per owner: what could not be undone stays an entry. */
-static bool is_first_of_owner(const struct entries *entries, size_t index)
+int tune_apply_knob(const struct tune_machine *machine, struct store *store, const char *owner,
+                    const struct cpuset *cpus, const char *knob, struct tune_result *ret_result, struct error *err)
 {
-    for (size_t i = 0; i < index; i++)
-        if (entries->at[i].id && strcmp(entries->at[i].owner, entries->at[index].owner) == 0)
-            return false;
-    return true;
+    *ret_result = (struct tune_result){0};
+    if (tune_check_knob(knob, err) < 0)
+        return -1;
+    struct tune_task task = {.kind = TUNE_TASK_KNOB, .owner = must_strdup(owner), .cpus = *cpus, .knob = knob};
+    return run(machine, store, &task, ret_result, err);
+}
+
+int tune_isolate(const struct tune_machine *machine, struct store *store, const char *owner, int pid,
+                 const struct cpuset *cpus, size_t count, struct tune_result *ret_result, struct error *err)
+{
+    struct tune_task task = {.kind = TUNE_TASK_ISOLATE,
+                             .owner = must_strdup(owner),
+                             .pid = pid,
+                             .vcpus = must_calloc(count + 1, sizeof *cpus),
+                             .vcpu_count = count};
+    memcpy(task.vcpus, cpus, count * sizeof *cpus);
+    return run(machine, store, &task, ret_result, err);
+}
+
+int tune_undo(const struct tune_machine *machine, struct store *store, const char *owner,
+              struct tune_result *ret_result, struct error *err)
+{
+    struct tune_task task = {.kind = TUNE_TASK_UNDO, .owner = must_strdup(owner)};
+    return run(machine, store, &task, ret_result, err);
+}
+
+int tune_undo_one(const struct tune_machine *machine, struct store *store, int64_t id, struct tune_result *ret_result,
+                  struct error *err)
+{
+    struct tune_task task = {.kind = TUNE_TASK_UNDO_ONE, .id = id};
+    *ret_result = (struct tune_result){0};
+    if (!tune_is_ours(store, id))
+        return fail(err, ERROR_CONFLICT, "it is no change of tuning's: it is undone when its VM stops");
+    return run(machine, store, &task, ret_result, err);
 }
 
 int tune_recover(const struct tune_machine *machine, struct store *store, bool (*lives)(const char *owner, void *arg),
                  void *arg, struct tune_result *ret_result, struct error *err)
 {
-    struct acting acting;
-    *ret_result = (struct tune_result){0};
-    acting_begin(&acting, machine, store, ret_result);
-    auto_text boot_id = {0};
-    read_boot_id(machine, &boot_id);
-    store_mark(store);
-    int r = 0;
-    for (size_t i = 0; i < acting.entries.count && r == 0; i++)
-        if (strcmp(acting.entries.at[i].boot_id, text_cstr(&boot_id)) != 0)
-            r = forget(&acting, &acting.entries.at[i], err);
-    if (r == 0)
-        r = flush(&acting, err);
-    for (size_t i = 0; i < acting.entries.count && r == 0; i++)
-        if (acting.entries.at[i].id && is_first_of_owner(&acting.entries, i) && !lives(acting.entries.at[i].owner, arg))
-            r = undo_owner(&acting, acting.entries.at[i].owner, err);
-    entries_finish(&acting.entries);
-    return r;
+    struct tune_task task = {.kind = TUNE_TASK_RECOVER, .lives = lives, .lives_arg = arg};
+    return run(machine, store, &task, ret_result, err);
 }
 
 struct search {
@@ -347,4 +346,15 @@ bool tune_has(struct store *store, const char *owner)
     struct search search = {.owner = owner};
     store_journal_each(store, match, &search);
     return search.found;
+}
+
+bool tune_is_ours(struct store *store, int64_t id)
+{
+    struct tune_journal journal;
+    bool found = false;
+    tune_journal_read(store, &journal);
+    for (size_t i = 0; i < journal.count; i++)
+        found |= journal.at[i].id == id;
+    tune_journal_finish(&journal);
+    return found;
 }

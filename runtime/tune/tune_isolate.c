@@ -19,7 +19,7 @@ const struct tune_wish TUNE_PARTITION = {
 
 struct isolating {
     const struct tune_machine *machine;
-    struct store *journal;
+    const struct tune_journal *journal;
     const char *owner;
     struct tune_plan *plan;
 };
@@ -96,14 +96,9 @@ static void plan_all(const struct isolating *i, int pid, const struct cpuset *cp
             plan_vcpu(i, folder, v, &cpus[v]);
 }
 
-int tune_isolate(const struct tune_machine *machine, struct store *store, const char *owner, int pid,
-                 const struct cpuset *cpus, size_t count, struct tune_result *ret_result, struct error *err)
+void tune_plan_partitions(const struct tune_machine *machine, const struct tune_journal *journal, const char *owner,
+                          int pid, const struct cpuset *cpus, size_t count, struct tune_plan *plan)
 {
-    struct tune_plan plan = {0};
-    const struct isolating isolating = {machine, store, owner, &plan};
-    *ret_result = (struct tune_result){0};
+    const struct isolating isolating = {machine, journal, owner, plan};
     plan_all(&isolating, pid, cpus, count);
-    int r = tune_carry_out(machine, store, owner, &plan, ret_result, err);
-    tune_plan_finish(&plan);
-    return r;
 }

@@ -4,7 +4,7 @@
 
 /* One knob by its name: to try out what it is good for. */
 
-static int check_name(const char *knob, struct error *err)
+int tune_check_knob(const char *knob, struct error *err)
 {
     auto_text names = {0};
     for (size_t i = 0; tune_knob_name(i); i++) {
@@ -15,8 +15,7 @@ static int check_name(const char *knob, struct error *err)
     return fail(err, ERROR_BAD_REQUEST, "knob \"%.40s\": want one of %s", knob, text_cstr(&names));
 }
 
-/* Leaves the changes of that knob. What stands in the way of others is nobody's business here. */
-static void keep_knob(struct tune_plan *plan, const char *knob)
+void tune_plan_keep_knob(struct tune_plan *plan, const char *knob)
 {
     struct tune_plan rest = {.notes = plan->notes};
     struct tune_plan wanted = {0};
@@ -30,18 +29,4 @@ static void keep_knob(struct tune_plan *plan, const char *knob)
     tune_plan_finish(plan);
     tune_plan_finish(&rest);
     *plan = wanted;
-}
-
-int tune_apply_knob(const struct tune_machine *machine, struct store *store, const char *owner,
-                    const struct cpuset *cpus, const char *knob, struct tune_result *ret_result, struct error *err)
-{
-    struct tune_plan plan;
-    *ret_result = (struct tune_result){0};
-    if (check_name(knob, err) < 0)
-        return -1;
-    tune_plan(machine, store, cpus, TUNE_FULL, &plan);
-    keep_knob(&plan, knob);
-    int r = tune_carry_out(machine, store, owner, &plan, ret_result, err);
-    tune_plan_finish(&plan);
-    return r;
 }

@@ -1,14 +1,13 @@
-/* The journal as it is shown: each entry beside what is found now. Changes nothing. */
+/* The journal as it is shown: each entry beside what was found. Changes nothing. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "hostprobe/files.h"
 #include "rtvmd/base/timestamp.h"
 #include "runtime/tune/page_pool.h"
 #include "runtime/tune/tunable.h"
 
 struct listing {
-    const struct tune_machine *machine;
+    const json_t *seen;
     struct cpuset online;
     size_t count;
     const struct store_host_change **change; /* oldest first */
@@ -34,28 +33,36 @@ static enum tune_state judge(const struct tunable *target, const struct tune_ent
                                                                                                 : TUNE_OVERRIDDEN;
 }
 
-/* Pages a VM had added to a pool (runtime/growth.c). */
-static void look_at_pool(const struct listing *listing, struct tune_entry *entry)
+/* What was seen of it. False: nobody looked, or it could not be read in time. */
+static bool recall(const struct listing *listing, struct tune_entry *entry)
 {
-    struct error err;
-    uint64_t pages;
+    auto_free char *key = must_format("%lld", (long long)entry->change->id);
+    const json_t *found = json_object_get(listing->seen, key);
+    if (!found)
+        entry->state = TUNE_UNKNOWN;
+    else if (!json_is_string(found))
+        entry->state = TUNE_GONE;
+    else
+        entry->found = must_strdup(json_string_value(found));
+    return entry->found != NULL;
+}
+
+/* Pages a VM had added to a pool (runtime/growth.c). */
+static void show_pool(const struct listing *listing, struct tune_entry *entry)
+{
     entry->knob = "hugepages";
     entry->why = "pages added to a pool while a VM runs that does not fit otherwise";
     entry->wanted = must_strdup(entry->change->new_value);
-    entry->state = TUNE_GONE;
-    if (page_pool_total(listing->machine->root, strchr(entry->change->path, ':') + 1, &pages, &err) < 0)
-        return;
-    entry->found = must_format("%llu", (unsigned long long)pages);
-    entry->state = text_starts_with(entry->wanted, "up to ") ? TUNE_PENDING : TUNE_APPLIED;
+    if (recall(listing, entry))
+        entry->state = text_starts_with(entry->wanted, "up to ") ? TUNE_PENDING : TUNE_APPLIED;
 }
 
-static void look(const struct listing *listing, struct tune_entry *entry)
+static void show(const struct listing *listing, struct tune_entry *entry)
 {
-    struct error err;
     struct tunable target;
     const struct store_host_change *change = entry->change;
     if (text_starts_with(change->path, PAGE_POOL_TARGET)) {
-        look_at_pool(listing, entry);
+        show_pool(listing, entry);
         return;
     }
     auto_free const char **wish = must_calloc(listing->count, sizeof *wish);
@@ -67,28 +74,72 @@ static void look(const struct listing *listing, struct tune_entry *entry)
     entry->state = TUNE_APPLIED;
     if (!tunable_parse(change->path, &target))
         return; /* not tuning's: kept in the journal by what undoes it */
-    entry->state = TUNE_GONE;
     entry->wanted = tunable_value(&target, change->old_value, wish, count, &listing->online);
-    entry->found = tunable_read(listing->machine, &target, &err);
-    if (entry->found)
+    if (recall(listing, entry))
         entry->state = judge(&target, entry, wish, count, &listing->online);
 }
 
-void tune_each(const struct tune_machine *machine, struct store *store,
-               void (*callback)(const struct tune_entry *entry, void *arg), void *arg)
+void tune_show(struct store *store, const json_t *seen, void (*callback)(const struct tune_entry *entry, void *arg),
+               void *arg)
 {
-    const struct files files = {machine->root};
-    struct listing listing = {.machine = machine};
-    files_set(&files, &listing.online, "/sys/devices/system/cpu/online");
+    struct listing listing = {.seen = seen};
+    struct error err;
+    if (cpuset_parse(json_text_at(seen, "online", ""), &listing.online, &err) < 0)
+        listing.online = (struct cpuset){0};
     store_journal_each(store, collect, &listing);
     for (size_t i = 0; i < listing.count; i++) {
         struct tune_entry entry = {.change = listing.change[i]};
-        look(&listing, &entry);
+        show(&listing, &entry);
         callback(&entry, arg);
         free(entry.wanted);
         free(entry.found);
     }
     free(listing.change);
+}
+
+static void add_target(const struct store_host_change *change, void *arg)
+{
+    json_array_append_new(arg, json_pack("{s:I, s:s}", "id", (json_int_t)change->id, "target", change->path));
+}
+
+json_t *tune_look_order(struct store *store)
+{
+    json_t *list = json_array();
+    store_journal_each(store, add_target, list);
+    json_t *order = json_array_size(list) ? json_pack("{s:s, s:O}", "stage", "look", "look", list) : NULL;
+    json_decref(list);
+    return order;
+}
+
+void tune_seen_take(json_t *seen, const json_t *line)
+{
+    json_t *found = json_object_get(line, "found");
+    if (json_object_get(line, "online"))
+        json_object_set(seen, "online", json_object_get(line, "online"));
+    bool is_dropped = json_object_get(line, "drop") != NULL;
+    if (!is_dropped && !json_object_get(line, "id"))
+        return;
+    auto_free char *key = must_format("%lld", (long long)json_int_at(line, is_dropped ? "drop" : "id", 0));
+    if (is_dropped)
+        json_object_del(seen, key);
+    else
+        json_object_set_new(seen, key, found ? json_incref(found) : json_null());
+}
+
+static void take_seen(const json_t *line, void *arg)
+{
+    tune_seen_take(arg, line);
+}
+
+void tune_each(const struct tune_machine *machine, struct store *store,
+               void (*callback)(const struct tune_entry *entry, void *arg), void *arg)
+{
+    auto_json *seen = json_object();
+    auto_json *order = tune_look_order(store);
+    if (!order)
+        return;
+    tune_order_run(machine, order, take_seen, seen);
+    tune_show(store, seen, callback, arg);
 }
 
 static json_t *owner_to_json(const char *owner)
@@ -102,7 +153,7 @@ static json_t *owner_to_json(const char *owner)
 
 json_t *tune_entry_to_json(const struct tune_entry *entry)
 {
-    static const char *const STATES[] = {"Applied", "Pending", "NotApplied", "Overridden", "Gone"};
+    static const char *const STATES[] = {"Applied", "Pending", "NotApplied", "Overridden", "Gone", "Unknown"};
     const struct store_host_change *change = entry->change;
     char made[TIMESTAMP_TEXT_MAX];
     auto_free char *name = must_format("%s-%lld", entry->knob, (long long)change->id);

@@ -105,23 +105,23 @@ struct book {
     const char *target;
     const char *owner;
     const char *wanted;
-    bool is_owners; /* that very wish */
+    int64_t row; /* of the owner with that very wish; 0: none */
     char *before;
     size_t count;
     char **wish; /* oldest first */
 };
 
-static void look_up(const struct store_host_change *change, void *arg)
+static void look_up(const struct tune_row *row, struct book *book)
 {
-    struct book *book = arg;
-    if (strcmp(change->path, book->target) != 0)
+    if (strcmp(row->target, book->target) != 0)
         return;
     if (!book->before)
-        book->before = must_strdup(change->old_value);
-    book->is_owners |= text_equal(change->owner, book->owner) && strcmp(change->new_value, book->wanted) == 0;
+        book->before = must_strdup(row->before);
+    if (text_equal(row->owner, book->owner) && strcmp(row->wish, book->wanted) == 0)
+        book->row = row->id;
     book->wish = must_realloc(book->wish, book->count + 2, sizeof *book->wish);
     memmove(book->wish + 1, book->wish, book->count++ * sizeof *book->wish);
-    book->wish[0] = must_strdup(change->new_value);
+    book->wish[0] = must_strdup(row->wish);
 }
 
 static void append(struct tune_plan *plan, const struct tune_change *change)
@@ -146,7 +146,7 @@ static void recall(const struct tune_machine *machine, const struct tunable *tar
     *present = must_strdup(cpuset_format(&banned, &buffer));
 }
 
-bool tune_plan_add(const struct tune_machine *machine, struct store *journal, const char *text,
+bool tune_plan_add(const struct tune_machine *machine, const struct tune_journal *journal, const char *text,
                    const struct tune_wish *wish, struct tune_plan *plan)
 {
     const struct files files = {machine->root};
@@ -165,24 +165,25 @@ bool tune_plan_add(const struct tune_machine *machine, struct store *journal, co
     files_set(&files, &online, "/sys/devices/system/cpu/online");
     char *wanted = wish->value ? must_strdup(wish->value) : tunable_wish(&target, wish->cpus);
     struct book book = {.target = text, .owner = wish->owner, .wanted = wanted};
-    if (journal)
-        store_journal_each(journal, look_up, &book);
+    for (size_t i = 0; journal && i < journal->count; i++)
+        look_up(&journal->at[i], &book);
     if (!book.before)
         book.before = must_strdup(present);
     book.wish = must_realloc(book.wish, book.count + 1, sizeof *book.wish);
     book.wish[book.count++] = wanted;
     auto_free char *alone = tunable_value(&target, book.before, (const char *const *)&wanted, 1, &online);
-    bool is_fine = wish->is_fine && wish->is_fine(book.before);
-    if (strcmp(alone, book.before) != 0 && !is_fine && !book.is_owners && alone[0])
-        append(plan,
-               &(struct tune_change){
-                   .target = must_strdup(text),
-                   .before = must_strdup(book.before),
-                   .wanted = must_strdup(wanted),
-                   .then = tunable_value(&target, book.before, (const char *const *)book.wish, book.count, &online),
-                   .knob = wish->knob,
-                   .why = wish->why,
-               });
+    auto_free char *then = tunable_value(&target, book.before, (const char *const *)book.wish, book.count, &online);
+    bool is_fine = (wish->is_fine && wish->is_fine(book.before)) || (book.row && strcmp(present, then) == 0);
+    if (strcmp(alone, book.before) != 0 && !is_fine && alone[0])
+        append(plan, &(struct tune_change){
+                         .target = must_strdup(text),
+                         .before = must_strdup(book.before),
+                         .wanted = must_strdup(wanted),
+                         .then = take(then),
+                         .row = book.row,
+                         .knob = wish->knob,
+                         .why = wish->why,
+                     });
     for (size_t i = 0; i < book.count; i++)
         free(book.wish[i]);
     free(book.wish);
@@ -193,7 +194,7 @@ bool tune_plan_add(const struct tune_machine *machine, struct store *journal, co
 struct planning {
     const struct tune_machine *machine;
     struct files files;
-    struct store *journal;
+    const struct tune_journal *journal;
     const struct cpuset *cpus;
     const struct knob *knob;
     struct tune_plan *plan;
@@ -263,7 +264,7 @@ static void plan_irqbalance(const struct planning *p)
         plan_target(p, text);
 }
 
-void tune_plan(const struct tune_machine *machine, struct store *journal, const struct cpuset *cpus,
+void tune_plan(const struct tune_machine *machine, const struct tune_journal *journal, const struct cpuset *cpus,
                enum tune_level level, struct tune_plan *ret_plan)
 {
     *ret_plan = (struct tune_plan){0};

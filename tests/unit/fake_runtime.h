@@ -137,12 +137,17 @@ json_t *runtime_host_change(struct runtime *runtime, const char *name)
     return NULL;
 }
 
-int runtime_undo_host_change(struct runtime *runtime, const char *name, struct error *err)
+void runtime_see_host_changes(struct runtime *runtime, void (*done)(void *arg), void *arg)
 {
     (void)runtime;
-    (void)err;
+    done(arg);
+}
+
+void runtime_undo_host_change(struct runtime *runtime, const char *name, runtime_done *done, void *arg)
+{
+    (void)runtime;
     snprintf(asked.text, sizeof asked.text, "undo %s", name);
-    return 0;
+    done(NULL, arg);
 }
 
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name)

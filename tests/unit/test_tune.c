@@ -2,6 +2,7 @@
  * crash at any step. */
 #include "runtime/tune/irqbalance.h"
 #include "runtime/tune/tune.c"
+#include "runtime/tune/tunable.h"
 
 #include <sys/wait.h>
 
@@ -329,13 +330,13 @@ static void one_change_is_undone_by_its_name(void)
     struct tune_result result;
     struct error err;
     apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
-    struct entries entries = {0};
-    store_journal_each(store, collect, &entries);
-    for (size_t i = 0; i < entries.count; i++) {
-        if (strcmp(entries.at[i].target, "value:/proc/sys/vm/stat_interval") == 0)
-            CHECK(tune_undo_one(&MACHINE, store, entries.at[i].id, &result, &err) == 0);
+    struct tune_journal journal;
+    tune_journal_read(store, &journal);
+    for (size_t i = 0; i < journal.count; i++) {
+        if (strcmp(journal.at[i].target, "value:/proc/sys/vm/stat_interval") == 0)
+            CHECK(tune_undo_one(&MACHINE, store, journal.at[i].id, &result, &err) == 0);
     }
-    entries_finish(&entries);
+    tune_journal_finish(&journal);
     CHECK_INT(journal_count(store), 9);
     check_file("/proc/sys/vm/stat_interval", "1");
     check_file("/proc/irq/9/smp_affinity_list", "0,2-3");
@@ -472,7 +473,7 @@ static void a_list_longer_than_its_buffer_is_refused(void)
     CHECK(irqbalance_write(&MACHINE, 50, &many, &err) < 0 && err.kind == ERROR_TOO_LARGE);
 }
 
-static unsigned seen[TUNE_GONE + 1];
+static unsigned seen[TUNE_UNKNOWN + 1];
 
 static void count_state(const struct tune_entry *entry, void *arg)
 {
