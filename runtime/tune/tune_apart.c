@@ -184,22 +184,28 @@ int tune_apart(const char *state_dir, const json_t *order, const atomic_bool *st
 }
 
 /* ---- turns */
-static int take_turn(const char *file, struct error *err)
+static int wait_for_turn(int fd, const char *file, struct error *err)
 {
-    auto_close int fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fail_errno(err, "%s", file);
     for (uint64_t begun_ms = now_monotonic_ms(); flock(fd, LOCK_EX | LOCK_NB) < 0; poll(NULL, 0, 50)) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail_errno(err, "%s", file);
         if (now_monotonic_ms() - begun_ms > LIMIT_TUNING_TURN_MS)
             return fail(err, ERROR_TIMEOUT,
                         "an earlier change of host tuning still hangs in the kernel (a real-time vCPU keeps it from a "
-                        "CPU); it is free again when that VM stops");
+                        "CPU); it ends when that VM stops");
     }
-    int own = fd;
-    fd = -1;
-    return own;
+    return 0;
+}
+
+static int take_turn(const char *file, struct error *err)
+{
+    int fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_errno(err, "%s", file);
+    if (wait_for_turn(fd, file, err) == 0)
+        return fd;
+    close(fd);
+    return -1;
 }
 
 int tune_take_turn(const char *state_dir, struct error *err)
