@@ -117,13 +117,24 @@ static int prove(struct work *work, struct error *err)
     return 0;
 }
 
+/* It needed more CPUs to start than it may keep. Again after a crash between the two: the guest has not run yet. */
+static int settle_emulator(struct work *work, struct error *err)
+{
+    if (!work->placement || !work->host || work->threads_only || work->domain.state != DOMAIN_PAUSED)
+        return 0;
+    struct cpuset first = domain_emulator_at_start(work->placement, &work->host->host);
+    return cpuset_equal(&first, &work->placement->emulator)
+               ? 0
+               : hypervisor_pin_emulator(work->hypervisor, work->domain_name, &work->placement->emulator, err);
+}
+
 static int take_up(struct work *work, struct error *err)
 {
     work->stage = WORK_STAGE_PROOF;
     look(work);
     if (!work->is_observed || work->domain.state == DOMAIN_ABSENT || work->domain.state == DOMAIN_OFF)
         return 0; /* it ended meanwhile: for reconcile to see */
-    if (work->domain.pid > 0 && work->placement && prove(work, err))
+    if (settle_emulator(work, err) || (work->domain.pid > 0 && work->placement && prove(work, err)))
         return -1;
     if (!work->resume || work->domain.state != DOMAIN_PAUSED)
         return 0;

@@ -291,6 +291,23 @@ int hypervisor_pause(struct hypervisor *hypervisor, const char *name, struct err
     return failure_from_libvirt(err, "pause domain %s", name);
 }
 
+int hypervisor_pin_emulator(struct hypervisor *hypervisor, const char *name, const struct cpuset *cpus,
+                            struct error *err)
+{
+    unsigned char map[CPUSET_MAX / 8] = {0};
+    struct cpuset_text text;
+    auto_domain domain = connection_find(hypervisor, name, err);
+    if (!domain)
+        return -1;
+    cpuset_foreach(cpu, cpus)
+    {
+        map[cpu / 8] |= (unsigned char)(1u << cpu % 8);
+    }
+    if (virDomainPinEmulator(domain, map, sizeof map, VIR_DOMAIN_AFFECT_LIVE) == 0)
+        return 0;
+    return failure_from_libvirt(err, "emulator of domain %s on CPUs %s", name, cpuset_format(cpus, &text));
+}
+
 int hypervisor_shutdown(struct hypervisor *hypervisor, const char *name, struct error *err)
 {
     auto_domain domain = connection_find(hypervisor, name, err);

@@ -71,6 +71,9 @@ int hypervisor_observe_one(struct hypervisor *hypervisor, const char *name, stru
 int hypervisor_start(struct hypervisor *hypervisor, const char *xml, bool paused, struct error *err);
 int hypervisor_resume(struct hypervisor *hypervisor, const char *name, struct error *err);
 int hypervisor_pause(struct hypervisor *hypervisor, const char *name, struct error *err);
+/* [blocks] Where QEMU's own threads of a domain that is up may run from now on. */
+int hypervisor_pin_emulator(struct hypervisor *hypervisor, const char *name, const struct cpuset *cpus,
+                            struct error *err);
 int hypervisor_shutdown(struct hypervisor *hypervisor, const char *name, struct error *err);
 int hypervisor_reboot(struct hypervisor *hypervisor, const char *name, struct error *err);
 int hypervisor_reset(struct hypervisor *hypervisor, const char *name, struct error *err);

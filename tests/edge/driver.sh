@@ -4,38 +4,14 @@
 # shellcheck disable=SC2317  # results are made by check
 set -u
 cd /edge || exit 1
-state=/var/lib/edge
+# shellcheck source=tests/edge/lib.sh
+. ./lib.sh
 seed_image=quay.io/kubevirt/fedora-realtime-container-disk:20211008_5a22acb18
-mkdir -p "$state"
-number=$(cat "$state/number" 2>/dev/null || echo 0)
-
-note() {
-    sed 's/^/# /'
-}
-
-# check NAME COMMAND…: one result, with its duration; what the command says is always shown
-check() {
-    check_name=$1
-    shift
-    number=$((number + 1))
-    echo "$number" >"$state/number"
-    before=$(cut -d. -f1 /proc/uptime)
-    if "$@" >"$state/output" 2>&1; then word="ok"; else word="not ok"; fi
-    echo "$word $number - $check_name"
-    { cat "$state/output"; echo "($(($(cut -d. -f1 /proc/uptime) - before)) s)"; } | note
-    [ "$word" = ok ]
-}
 
 # Nothing more makes sense: say why, as far as anybody knows.
 give_up() {
     { systemctl --no-pager status rtvmd libvirtd; journalctl --no-pager -b -u rtvmd -u libvirtd -n 80; tail -n 20 /var/log/libvirt/qemu/*.log; } 2>&1 | note
     end
-}
-
-end() {
-    sync
-    systemctl --no-block poweroff
-    exit 0
 }
 
 # placement NAME JQ
@@ -159,7 +135,6 @@ shows_the_map() {
     rtvmd host -o map && rtvmd get placements -A
 }
 
-echo "# boot $(cat /proc/sys/kernel/random/boot_id), uptime $(cut -d' ' -f1 /proc/uptime) s"
 if [ ! -e "$state/placements" ]; then
     check "a PREEMPT_RT host with two nodes, isolated CPUs and cgroup v2" is_an_edge_host || give_up
     check "the package installs and the daemon runs" installs || give_up
@@ -195,5 +170,4 @@ check "the second VM is proven again" is_proven second
 check "/proc says the same again: node 0" is_seen_in_proc second 0 2 2
 check "the third VM is still refused" is_refused
 check "rtvmd doctor judges the host as it is in use" doctor_runs
-echo "1..$number"
 end

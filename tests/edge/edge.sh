@@ -43,6 +43,7 @@ if ! package=$(rtvmd/dist/deb.sh "$build/static/rtvmd" "$payload/deb" 2>"$payloa
 fi
 cp "$package" "$payload/edge/rtvmd.deb"
 cp "${EDGE_DRIVER:-tests/edge/driver.sh}" "$payload/edge/driver.sh"
+cp tests/edge/lib.sh "$payload/edge/"
 # shellcheck disable=SC2086
 cp ${EDGE_FILES:-tests/edge/second.yaml tests/edge/third.yaml examples/fedora-realtime.yaml} "$payload/edge/"
 # Any disk that boots will do for the seed manifest's image; this one needs no download.

@@ -7,6 +7,9 @@ folder=${BUILD:-build}/edge
 # RCU's threads are above the vCPUs, as the doctor asks for: busy vCPUs would stop every grace period otherwise.
 export EDGE_DRIVER=tests/edge/tune_driver.sh EDGE_FILES="tests/edge/tuned.yaml $folder/irqbalance.deb" EDGE_BOOT="no_timer_check rcutree.kthread_prio=4"
 
+# Busy vCPUs under emulation: each VM takes minutes to come up beside another one.
+export EDGE_TIMEOUT="${EDGE_TIMEOUT:-3600}"
+
 mkdir -p "$folder"
 if [ ! -s "$folder/irqbalance.deb" ]; then
     work=$(mktemp -d)

@@ -335,6 +335,16 @@ int hypervisor_resume(struct hypervisor *hypervisor, const char *name, struct er
     return 0;
 }
 
+int hypervisor_pin_emulator(struct hypervisor *hypervisor, const char *name, const struct cpuset *cpus,
+                            struct error *err)
+{
+    (void)hypervisor;
+    struct cpuset_text text;
+    struct domain *domain;
+    fake_trace("pin emulator %s", cpuset_format(cpus, &text));
+    return need_up("pin", name, &domain, err);
+}
+
 int hypervisor_pause(struct hypervisor *hypervisor, const char *name, struct error *err)
 {
     (void)hypervisor;
