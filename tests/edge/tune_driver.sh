@@ -98,8 +98,10 @@ banned_is() {
     [ "$(rtvmd tune show -o json | jq -r '.[] | select(.spec.knob == "irqbalance") | "\(.status.state) \(.status.found)"')" = "$1" ]
 }
 
+# Not unpacked onto /: that would put a folder in the place of the link /lib.
 irqbalance_is_told() {
-    dpkg-deb -x /edge/irqbalance.deb / && systemctl daemon-reload && systemctl start irqbalance && within 20 sh -c 'test -S /run/irqbalance/*.sock' &&
+    dpkg-deb -x /edge/irqbalance.deb /tmp/irqbalance && cp /tmp/irqbalance/usr/sbin/irqbalance /usr/sbin/ &&
+        cp /tmp/irqbalance/lib/systemd/system/irqbalance.service /etc/systemd/system/ && systemctl daemon-reload && systemctl start irqbalance && within 20 sh -c 'test -S /run/irqbalance/*.sock' &&
         rtvmd tune apply --cpus 6-7 && within 30 banned_is "Applied 6-7" && rtvmd doctor -o wide | grep '^  irqbalance: ' &&
         rtvmd tune undo && rtvmd tune apply --cpus 5 && within 30 banned_is "Applied 5" && rtvmd tune undo && systemctl stop irqbalance
 }
