@@ -316,10 +316,11 @@ int http_listen_tcp(struct http_server *server, const char *address, http_wrap *
     int length = sizeof parsed;
     bool any_port = text_ends_with(address, ":0"); /* evutil takes no port 0 */
     auto_free char *with_port = must_format("%s%s", address, any_port ? "1" : "");
-    if (evutil_parse_sockaddr_port(with_port, (struct sockaddr *)&parsed, &length) < 0)
+    in_port_t *port = &((struct sockaddr_in *)&parsed)->sin_port; /* at the same place in both families */
+    if (evutil_parse_sockaddr_port(with_port, (struct sockaddr *)&parsed, &length) < 0 || *port == 0)
         return fail(err, ERROR_INVALID, "listen address \"%s\": write it as 127.0.0.1:8080 or [::1]:8080", address);
-    if (any_port) /* the port is at the same place in both families */
-        ((struct sockaddr_in *)&parsed)->sin_port = 0;
+    if (any_port)
+        *port = 0;
     auto_close int fd = socket(parsed.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail_errno(err, "listen on %s", address);
@@ -330,7 +331,7 @@ int http_listen_tcp(struct http_server *server, const char *address, http_wrap *
     if (getsockname(fd, (struct sockaddr *)&parsed, &size) < 0)
         return fail_errno(err, "listen on %s", address);
     if (ret_port)
-        *ret_port = ntohs(((struct sockaddr_in *)&parsed)->sin_port);
+        *ret_port = ntohs(*port);
     struct http_listener *listener = listener_add(server, &fd);
     listener->wrap = wrap;
     listener->wrap_arg = wrap_arg;

@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "rtvmd/base/file.h"
 #include "rtvmd/base/limits.h"
 #include "rtvmd/paths.h"
+#include "runtime/spec/similar.h"
 #include "runtime/spec/yaml.h"
 
 enum option_type { OPTION_TEXT, OPTION_PATH, OPTION_BOOL, OPTION_CHOICE, OPTION_CPUS, OPTION_FOLDERS };
@@ -167,6 +169,26 @@ static bool is_section(const char *key)
     return false;
 }
 
+static const char *last_word(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return dot ? dot + 1 : key;
+}
+
+/* Names the option somebody may have meant: spelled nearly so, or the same word of another section. */
+static int fail_unknown(const char *key, struct error *err)
+{
+    struct similar near = similar_to(key);
+    for (size_t i = 0; i < ARRAY_SIZE(OPTIONS); i++)
+        similar_consider(&near, OPTIONS[i].key);
+    for (size_t i = 0; !near.best && i < ARRAY_SIZE(OPTIONS); i++)
+        if (strcasecmp(last_word(OPTIONS[i].key), last_word(key)) == 0)
+            near.best = OPTIONS[i].key;
+    if (near.best)
+        return fail(err, ERROR_INVALID, "unknown option %s; did you mean %s? rtvmd.yaml(5) lists all", key, near.best);
+    return fail(err, ERROR_INVALID, "unknown option %s; rtvmd.yaml(5) lists them", key);
+}
+
 static int apply_section(struct config *config, const char *prefix, const json_t *object, struct error *err)
 {
     const char *name;
@@ -178,11 +200,14 @@ static int apply_section(struct config *config, const char *prefix, const json_t
         if (option) {
             if (apply_value(config, option, value, err) < 0)
                 return -1;
-        } else if (is_section(key) && (json_is_object(value) || json_is_null(value))) {
-            if (json_is_object(value) && apply_section(config, key, value, err) < 0)
+        } else if (json_object_size(value) > 0) { /* what is below an unknown section says best what was meant */
+            if (apply_section(config, key, value, err) < 0)
                 return -1;
-        } else {
-            return fail(err, ERROR_INVALID, "unknown option %s; rtvmd.yaml(5) lists them", key);
+        } else if (!is_section(key)) {
+            return fail_unknown(key, err);
+        } else if (!json_is_null(value) && !json_is_object(value)) {
+            return fail(err, ERROR_INVALID,
+                        "%s: want options below it, not a value of its own; rtvmd.yaml(5) lists them", key);
         }
     }
     return 0;
@@ -226,7 +251,7 @@ int config_set(struct config *config, const char *key, const char *value, struct
 {
     const struct option *option = find_option(key);
     if (!option)
-        return fail(err, ERROR_INVALID, "unknown option %s; rtvmd.yaml(5) lists them", key);
+        return fail_unknown(key, err);
     return set_value(config, option, value, err);
 }
 
@@ -331,7 +356,7 @@ void config_write_sample(struct text *out)
         for (const char *dot; (dot = strchr(key, '.')); key = dot + 1, depth++) {
             size_t section = (size_t)(dot + 1 - option->key);
             if (strncmp(before, option->key, section) != 0) /* each section is opened once */
-                text_printf(out, "\n#%*s%.*s:", depth * 2, "", (int)(dot - key), key);
+                text_printf(out, "\n%*s%.*s:", depth * 2, "", (int)(dot - key), key);
         }
         text_printf(out, "\n##%*s %s\n", depth * 2, "", option->doc);
         text_printf(out, "#%*s%s: %s\n", depth * 2, "", key, *option->otherwise ? option->otherwise : "\"\"");

@@ -10,8 +10,9 @@
  *                          daemon or its children (skopeo, qemu-img) does: loading kernel code, kexec, mounting,
  *                          changing namespaces, tracing, setting clocks, keyrings, bpf, raw I/O ports, reboot.
  *
- * A kernel without seccomp is a warning, not an end; anything else that cannot be given up ends the start. The unit file
- * (dist/rtvmd.service) refuses the same and more from the first instruction on, where systemd starts the daemon. */
+ * A kernel without seccomp is a warning, not an end; anything else that cannot be given up ends the start. The unit
+ * file (dist/rtvmd.service) refuses the same and more from the first instruction on, where systemd starts the daemon.
+ */
 #pragma once
 
 #include "rtvmd/base/error.h"

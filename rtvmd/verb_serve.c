@@ -150,11 +150,11 @@ static int load_certificates(const struct config *config, struct pki_server *ret
     if (pki_server_load(config->state_dir, host[0] == '[' ? host + 1 : host, ret_pki, err) < 0)
         return -1;
     const struct {
-        const char *file;
+        const char *option, *file;
         char **text;
-    } given[] = {{config->tls_certificate, &ret_pki->chain},
-                 {config->tls_key, &ret_pki->key},
-                 {config->tls_client_ca, &ret_pki->ca}};
+    } given[] = {{"api.tls.certificate", config->tls_certificate, &ret_pki->chain},
+                 {"api.tls.key", config->tls_key, &ret_pki->key},
+                 {"api.tls.clientCA", config->tls_client_ca, &ret_pki->ca}};
     if ((config->tls_certificate[0] == '\0') != (config->tls_key[0] == '\0'))
         return fail(err, ERROR_INVALID, "api.tls.certificate and api.tls.key belong together: give both or none");
     for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
@@ -162,7 +162,7 @@ static int load_certificates(const struct config *config, struct pki_server *ret
             continue;
         free(take(*given[i].text));
         if (load_file(given[i].file, given[i].text, err) < 0)
-            return -1;
+            return error_prefix(err, "%s", given[i].option);
     }
     return 0;
 }
@@ -197,13 +197,15 @@ static int listen_tcp(struct daemon *d, struct error *err)
     unsigned port;
     if (config->listen[0] == '\0')
         return config->plain_http
-                   ? fail(err, ERROR_INVALID, "--plain-http: there is no --listen ADDR:PORT it could be about")
+                   ? fail(err, ERROR_INVALID,
+                          "api.plainHTTP (--plain-http): there is no api.listen (--listen ADDR:PORT) it could be about")
                    : 0;
     if (config->plain_http && !is_loopback(config->listen))
-        return fail(err, ERROR_INVALID,
-                    "--listen %s --plain-http: without TLS only a loopback address may be listened on; leave out "
-                    "--plain-http or choose 127.0.0.1:PORT",
-                    config->listen);
+        return fail(
+            err, ERROR_INVALID,
+            "api.listen %s (--listen) with api.plainHTTP (--plain-http): without TLS only a loopback address may "
+            "be listened on; leave out the latter or choose 127.0.0.1:PORT",
+            config->listen);
     if (!config->plain_http && read_certificates(d, config, err) < 0)
         return -1;
     if (d->tls) {

@@ -25,7 +25,7 @@ put 644 "$here/rtvmd.tmpfiles" /usr/lib/tmpfiles.d/rtvmd.conf
 mkdir -p "$root/etc/rtvmd" "$root/usr/share/man/man8" "$root/usr/share/man/man5" "$root/usr/share/doc/rtvmd" \
     "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vendor-completions" "$root/usr/share/lintian/overrides"
 # The package makes the group (rtvmd.sysusers): its members may use the socket.
-"$program" manual sample | sed 's|^#api:$|api:|; s|^#  socketGroup: ""$|  socketGroup: rtvmd|' >"$root/etc/rtvmd/rtvmd.yaml"
+"$program" manual sample | sed 's|^#  socketGroup: ""$|  socketGroup: rtvmd|' >"$root/etc/rtvmd/rtvmd.yaml"
 grep -qx '  socketGroup: rtvmd' "$root/etc/rtvmd/rtvmd.yaml"
 "$program" manual rtvmd | gzip -9n >"$root/usr/share/man/man8/rtvmd.8.gz"
 "$program" manual rtvmd.yaml | gzip -9n >"$root/usr/share/man/man5/rtvmd.yaml.5.gz"

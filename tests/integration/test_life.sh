@@ -44,8 +44,11 @@ refused() {
 # ---- the configuration
 a_mistake_ends_the_start() {
     printf 'api: {sockt: /x}\n' >"$folder/bad.yaml"
-    refused 2 "bad.yaml: unknown option api.sockt; rtvmd.yaml(5) lists them" \
-        "$RTVMD_BINARY" serve --config "$folder/bad.yaml" --state-dir "$folder/other"
+    refused 2 "bad.yaml: unknown option api.sockt; did you mean api.socket? rtvmd.yaml(5) lists all" \
+        "$RTVMD_BINARY" serve --config "$folder/bad.yaml" --state-dir "$folder/other" || return 1
+    printf 'api: {listen: "127.0.0.1:0", tls: {certificate: /no.crt, key: /no.key}}\n' >"$folder/bad.yaml"
+    refused 3 "rtvmd serve: api.tls.certificate: open /no.crt" "$RTVMD_BINARY" serve --config "$folder/bad.yaml" \
+        --state-dir "$folder/other" --socket "$folder/other.sock" --libvirt test:///default
 }
 the_sample_is_accepted() {
     "$RTVMD_BINARY" manual sample >"$folder/rtvmd.yaml" && daemon_start

@@ -49,9 +49,13 @@ static void names_what_is_wrong(void)
         const char *text;
         const char *part;
     } CASES[] = {
-        {"statedir: /x\n", "unknown option statedir"},
-        {"api: {sockt: /x}\n", "unknown option api.sockt"},
-        {"api: 7\n", "unknown option api"},
+        {"statedir: /x\n", "unknown option statedir; did you mean stateDir? rtvmd.yaml(5) lists all"},
+        {"api: {sockt: /x}\n", "unknown option api.sockt; did you mean api.socket? rtvmd.yaml(5) lists all"},
+        {"listen: 127.0.0.1:1\n", "unknown option listen; did you mean api.listen? rtvmd.yaml(5) lists all"},
+        {"hosts: {tuning: safe}\n", "unknown option hosts.tuning; did you mean host.tuning? rtvmd.yaml(5) lists all"},
+        {"nothing: alike\n", "unknown option nothing; rtvmd.yaml(5) lists them"},
+        {"nothing: {}\n", "unknown option nothing; rtvmd.yaml(5) lists them"},
+        {"api: 7\n", "api: want options below it, not a value of its own; rtvmd.yaml(5) lists them"},
         {"stateDir: x\n", "stateDir: \"x\" is not an absolute path"},
         {"log: {level: loud}\n", "log.level: \"loud\" is none of error, warn, info, debug"},
         {"host: {reservedCPUs: 3-1}\n", "host.reservedCPUs: invalid CPU list"},
@@ -72,17 +76,46 @@ static void names_what_is_wrong(void)
     }
 }
 
+/* A person takes away the first '#' of one line, or of all (-1). Returns whether there is such a line. */
+static bool uncomment(const char *sample, int which, struct text *out)
+{
+    int number = 0;
+    bool found = false;
+    for (const char *line = sample; *line; number++) {
+        size_t length = strcspn(line, "\n") + 1;
+        bool skip = *line == '#' && (which < 0 || (which == number && line[1] != '#'));
+        text_append_n(out, line + skip, length - skip);
+        line += length;
+        found = found || skip;
+    }
+    return found;
+}
+
+static void each_option_of_the_sample_can_be_set_alone(void)
+{
+    auto_text sample = {0};
+    config_write_sample(&sample);
+    int accepted = 0;
+    for (int line = 0; line < 200; line++) {
+        auto_text one = {0};
+        if (!uncomment(text_cstr(&sample), line, &one))
+            continue;
+        struct error err = {0};
+        auto_config config;
+        config_init(&config);
+        CHECK_INT(apply(&config, text_cstr(&one), &err), 0);
+        CHECK_TEXT(err.text, "");
+        accepted++;
+    }
+    CHECK_INT(accepted, ARRAY_SIZE(OPTIONS));
+}
+
 static void the_sample_is_the_defaults(void)
 {
     auto_text sample = {0};
     config_write_sample(&sample);
-    auto_text uncommented = {0}; /* a person takes away the first '#' of each line */
-    for (const char *line = text_cstr(&sample); *line;) {
-        size_t length = strcspn(line, "\n") + 1;
-        size_t skip = *line == '#';
-        text_append_n(&uncommented, line + skip, length - skip);
-        line += length;
-    }
+    auto_text uncommented = {0};
+    CHECK(uncomment(text_cstr(&sample), -1, &uncommented));
     auto_config config;
     auto_config untouched;
     config_init(&config);
@@ -145,6 +178,7 @@ int main(void)
     RUN(reads_every_kind_of_option);
     RUN(names_what_is_wrong);
     RUN(the_sample_is_the_defaults);
+    RUN(each_option_of_the_sample_can_be_set_alone);
     RUN(a_reload_tells_what_is_taken_over_and_what_waits);
     return test_end();
 }

@@ -424,6 +424,7 @@ static void tcp_listens_on_loopback(void)
     CHECK(strstr(hear(fd, NULL), "uid=-1") != NULL);
     close(fd);
     CHECK_INT(http_listen_tcp(server, "nonsense", NULL, NULL, &port, &err), -1);
+    CHECK_INT(http_listen_tcp(server, "127.0.0.1", NULL, NULL, &port, &err), -1); /* not any port */
 }
 
 int main(void)
