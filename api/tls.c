@@ -18,11 +18,13 @@
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ticket.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "rtvmd/base/limits.h"
 #include "rtvmd/base/log.h"
 
 /* One generation of certificates; connections made under it hold a reference. */
@@ -32,6 +34,9 @@ struct tls_material {
     mbedtls_x509_crt client_ca;
     mbedtls_pk_context key;
     mbedtls_ssl_config config;
+    /* Clients that come back need no second handshake of public keys. The keys of the tickets are made anew when one is
+     * written or read after its time, never by a timer, and go with the certificates they vouch for. */
+    mbedtls_ssl_ticket_context tickets;
 };
 
 struct tls {
@@ -64,13 +69,15 @@ static struct tls_connection **bucket_of(const struct bufferevent *filter)
     return &connections[((uintptr_t)filter >> 6) % ARRAY_SIZE(connections)];
 }
 
+/* mbedTLS 2.28 does GCM block by block, also with the CPU's own instructions: its ChaCha20 is a quarter faster
+ *, and encryption is most of what a long list costs. */
 static const int SUITES[] = {
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     0,
 };
 
@@ -93,6 +100,7 @@ static void material_release(struct tls_material *material)
     if (!material || --material->references > 0)
         return;
     mbedtls_ssl_config_free(&material->config);
+    mbedtls_ssl_ticket_free(&material->tickets);
     mbedtls_pk_free(&material->key);
     mbedtls_x509_crt_free(&material->chain);
     mbedtls_x509_crt_free(&material->client_ca);
@@ -131,6 +139,11 @@ static int material_fill(struct tls *tls, struct tls_material *m, const char *ch
     mbedtls_ssl_conf_renegotiation(&m->config, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
     static const char *protocols[] = {"http/1.1", NULL};
     mbedtls_ssl_conf_alpn_protocols(&m->config, protocols);
+    r = mbedtls_ssl_ticket_setup(&m->tickets, mbedtls_ctr_drbg_random, &tls->random, MBEDTLS_CIPHER_AES_256_GCM,
+                                 LIMIT_TLS_TICKET_S);
+    if (r)
+        return fail_mbedtls(err, r, "TLS tickets");
+    mbedtls_ssl_conf_session_tickets_cb(&m->config, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &m->tickets);
     r = mbedtls_ssl_conf_own_cert(&m->config, &m->chain, &m->key);
     return r ? fail_mbedtls(err, r, "server certificate") : 0;
 }
@@ -143,6 +156,7 @@ int tls_replace(struct tls *tls, const char *chain, const char *key, const char 
     mbedtls_x509_crt_init(&m->client_ca);
     mbedtls_pk_init(&m->key);
     mbedtls_ssl_config_init(&m->config);
+    mbedtls_ssl_ticket_init(&m->tickets);
     if (material_fill(tls, m, chain, key, client_ca, err) < 0) {
         material_release(m);
         return -1;
@@ -227,11 +241,15 @@ static enum bufferevent_filter_result refuse(struct tls_connection *c, int code)
     return BEV_ERROR;
 }
 
-/* A certificate that was sent must verify; none at all is fine (tokens). */
+/* A certificate that was sent must verify; none at all is fine (tokens). A ticket holds the certificate and what was
+ * found of it then: whether its time is over is looked at again. */
 static bool certificate_is_good(struct tls_connection *c)
 {
     uint32_t flags = mbedtls_ssl_get_verify_result(&c->ssl);
-    if (flags == 0 || mbedtls_ssl_get_peer_cert(&c->ssl) == NULL)
+    const mbedtls_x509_crt *certificate = mbedtls_ssl_get_peer_cert(&c->ssl);
+    if (certificate && mbedtls_x509_time_is_past(&certificate->valid_to))
+        flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+    if (flags == 0 || !certificate)
         return true;
     char text[256];
     mbedtls_x509_crt_verify_info(text, sizeof text, "", flags);

@@ -88,6 +88,7 @@
 #define LIMIT_TUNNEL_END_S 10 /* to deliver what is on its way when one side is gone */
 #define LIMIT_DIAL_S 10
 #define LIMIT_CERTIFICATE_CHECK_S 86400u /* how old the certificates in use may be, as read from their files */
+#define LIMIT_TLS_TICKET_S 21600u        /* a TLS session is resumed for so long; its keys live twice as long */
 #define LIMIT_GENERATED_NAME_TRIES 8u
 #define LIMIT_FIELD_MANAGERS 40u /* entries of metadata.managedFields; the oldest go */
 

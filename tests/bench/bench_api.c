@@ -4,7 +4,8 @@
  * measured from when it was due); prints requests/s, median ms, p99 ms, requests per second of the server's CPU time
  *   bench_api watch      watchers of one object that is written again and again; prints ms until the writer has its
  *                        answer and until the last watcher has the change (medians)
- *   bench_api handshake  TLS connections made and closed; prints handshakes/s and per second of the server's CPU time
+ *   bench_api handshake  TLS connections made and closed; prints handshakes/s and per second of the server's CPU time;
+ *                        with --resume all but the first with its ticket
  *   bench_api memory     connections that were used once and stay open; prints KiB of the server's memory for each
  *
  * A failed request ends it: what is measured is what works. `@` in a path or body becomes a number of its own. */
@@ -29,7 +30,7 @@ static struct options {
     uint64_t count;       /* 0: until the time is over */
     double seconds, rate; /* 0: as fast as it goes */
     pid_t pid;
-    bool etcd;
+    bool etcd, resume;
 } options = {.method = "GET", .path = "/", .clients = 1, .rounds = 50, .seconds = 2};
 
 struct client {
@@ -461,7 +462,7 @@ static void read_options(int argc, char **argv)
         {"tls", 1, NULL, 't'},    {"clients", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"rounds", 1, NULL, 'r'},
         {"pid", 1, NULL, 'p'},    {"method", 1, NULL, 'm'},  {"path", 1, NULL, 'P'},    {"body", 1, NULL, 'b'},
         {"object", 1, NULL, 'o'}, {"etcd", 0, NULL, 'e'},    {"to", 1, NULL, 'w'},      {"from", 1, NULL, 'f'},
-        {"count", 1, NULL, 'n'},  {"rate", 1, NULL, 'R'},    {NULL, 0, NULL, 0},
+        {"count", 1, NULL, 'n'},  {"rate", 1, NULL, 'R'},    {"resume", 0, NULL, 'T'},  {NULL, 0, NULL, 0},
     };
     for (int o; (o = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
         switch (o) {
@@ -504,6 +505,9 @@ static void read_options(int argc, char **argv)
         case 'n':
             options.count = strtoull(optarg, NULL, 10);
             break;
+        case 'T':
+            options.resume = true;
+            break;
         case 'R':
             options.rate = strtod(optarg, NULL);
             break;
@@ -529,6 +533,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; optind < argc && options.where && i < ARRAY_SIZE(MODES); i++) {
         if (strcmp(argv[optind], MODES[i].name) == 0) {
             target_init(&target, options.where, options.certificates);
+            target.resumes = options.resume;
             return MODES[i].run();
         }
     }

@@ -25,6 +25,9 @@ struct target {
     } address;
     socklen_t address_size;
     bool tls;
+    bool resumes; /* TLS: later connections come with the ticket of the first */
+    bool has_session;
+    mbedtls_ssl_session session;
     mbedtls_entropy_context entropy;
     mbedtls_ctr_drbg_context random;
     mbedtls_x509_crt ca;
@@ -34,6 +37,7 @@ struct target {
 };
 
 struct connection {
+    struct target *target;
     int fd;
     mbedtls_ssl_context ssl; /* when the target is TLS */
     bool tls;
@@ -111,12 +115,15 @@ static inline void connection_init(struct connection *c, struct target *target)
         give_up("connect", strerror(errno));
     if (family == AF_INET)
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    c->target = target;
     c->is_open = !c->tls;
     if (!c->tls)
         return;
     mbedtls_ssl_init(&c->ssl);
     if (mbedtls_ssl_setup(&c->ssl, &target->config)) /* the name is not checked: mbedTLS 2.28 knows no addresses */
         give_up("TLS", "cannot be set up");
+    if (target->has_session && mbedtls_ssl_set_session(&c->ssl, &target->session))
+        give_up("TLS", "the session cannot be taken up");
     mbedtls_ssl_set_bio(&c->ssl, c, connection_send_raw, connection_receive_raw, NULL);
 }
 
@@ -142,6 +149,10 @@ static inline int connection_open(struct connection *c)
         return 1;
     int r = mbedtls_ssl_handshake(&c->ssl);
     c->is_open = r == 0;
+    if (r == 0 && c->target->resumes && !c->target->has_session) {
+        mbedtls_ssl_session_init(&c->target->session);
+        c->target->has_session = mbedtls_ssl_get_session(&c->ssl, &c->target->session) == 0;
+    }
     return c->is_open ? 1 : connection_outcome(r);
 }
 

@@ -29,6 +29,9 @@ static void answer(struct http_request *request, void *arg)
         http_reply_take(request, 200, "text/plain", text);
         return;
     }
+    struct error err = {0};
+    if (strcmp(http_path(request), "/renew") == 0)
+        CHECK_INT(tls_replace(tls, pki.chain, pki.key, pki.ca, &err), 0);
     struct tls_peer peer;
     snprintf(last_user, sizeof last_user, "%s",
              tls_peer(http_bufferevent(request), &peer) ? peer.common_name : "nobody");
@@ -61,15 +64,20 @@ static void on_finished(int fd, int what, void *arg)
     loop_stop(loop);
 }
 
-static int curl(const char *arguments, const char *path)
+static int run_beside(void)
 {
-    snprintf(command, sizeof command, "curl -s -S --max-time 20 %s -o %s/out https://127.0.0.1:%u%s 2>/dev/null",
-             arguments, folder, port, path);
     pthread_t thread;
     pthread_create(&thread, NULL, run_command, NULL);
     loop_run(loop);
     pthread_join(thread, NULL);
     return command_status;
+}
+
+static int curl(const char *arguments, const char *path)
+{
+    snprintf(command, sizeof command, "curl -s -S --max-time 20 %s -o %s/out https://127.0.0.1:%u%s 2>/dev/null",
+             arguments, folder, port, path);
+    return run_beside();
 }
 
 static long out_size(void)
@@ -139,6 +147,39 @@ static void knows_clients_by_certificate(void)
     file_remove_tree(other, &err);
 }
 
+/* The second connection comes with the ticket of the first. Exit status 0: it was taken, 3: it was not. */
+static const char RESUMES[] = "import socket, ssl, sys\n"
+                              "folder, port, path = sys.argv[1:]\n"
+                              "context = ssl.create_default_context(cafile=folder + '/pki/ca.crt')\n"
+                              "context.maximum_version = ssl.TLSVersion.TLSv1_2\n"
+                              "context.load_cert_chain(folder + '/ada.crt', folder + '/ada.key')\n"
+                              "def ask(session, path):\n"
+                              "    plain = socket.create_connection(('127.0.0.1', int(port)), timeout=20)\n"
+                              "    tls = context.wrap_socket(plain, server_hostname='127.0.0.1', session=session)\n"
+                              "    tls.sendall(('GET %s HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' % path).encode())\n"
+                              "    assert tls.recv(8192).startswith(b'HTTP/1.1 200')\n"
+                              "    return tls.session, tls.session_reused\n"
+                              "session, _ = ask(None, path)\n"
+                              "sys.exit(0 if ask(session, '/')[1] else 3)\n";
+
+static void resumes_sessions(void)
+{
+    struct error err = {0};
+    auto_free char *certificate = NULL;
+    auto_free char *key = NULL;
+    CHECK_INT(pki_client_make(folder, "ada", "rtvmd:edit", &certificate, &key, &err), 0);
+    put("ada.crt", certificate);
+    put("ada.key", key);
+    put("resumes.py", RESUMES);
+    last_user[0] = '\0';
+    snprintf(command, sizeof command, "python3 %s/resumes.py %s %u / 2>&1", folder, folder, port);
+    CHECK_INT(run_beside(), 0);
+    CHECK_TEXT(last_user, "ada"); /* the ticket knows who it is for */
+    snprintf(command, sizeof command, "python3 %s/resumes.py %s %u /renew 2>&1", folder, folder, port);
+    CHECK_INT(run_beside(), 3 << 8); /* tickets vouch for certificates that were replaced */
+    CHECK_TEXT(last_user, "ada");
+}
+
 static void survives_garbage_and_renewal(void)
 {
     char garbage[512];
@@ -181,6 +222,7 @@ int main(void)
     }
     RUN(serves_over_tls_and_keeps_alive);
     RUN(knows_clients_by_certificate);
+    RUN(resumes_sessions);
     RUN(survives_garbage_and_renewal);
     http_server_free(server);
     while (loop_run_once(loop, false) && tls->references > 1)
