@@ -182,6 +182,16 @@ static void request_came(struct http_request *request, void *arg)
         call_answer_error(call, &err);
 }
 
+/* What no handler has seen. */
+static char *describe_refusal(int status, const char *sentence)
+{
+    struct error failure;
+    fail(&failure, error_kind_from_http(status, NULL), "%s", sentence);
+    auto_json *value = status_failure(&failure, NULL);
+    json_object_set_new(value, "code", json_integer(status));
+    return json_to_text(value);
+}
+
 static void make_default_namespace(struct store *store)
 {
     auto_json *there = store_get(store, "Namespace", "", "default");
@@ -203,6 +213,7 @@ struct api *api_new(struct loop *loop, struct store *store, struct runtime *runt
     api->runtime = runtime;
     make_default_namespace(store);
     api->http = http_server_new(loop, request_came, api);
+    http_server_describe(api->http, describe_refusal);
     api->meter = meter_new();
     api->watches = watches_new(api);
     api->tunnels = tunnels_new(api);

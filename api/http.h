@@ -38,6 +38,10 @@ struct http_peer {
 typedef void http_handler(struct http_request *request, void *arg);
 
 struct http_server *http_server_new(struct loop *loop, http_handler *handler, void *arg);
+/* How a refusal of a request that the handler never sees is put: the body, JSON, for a status and a sentence, freed by
+ * the server. Without it they are plain text. */
+typedef char *http_describe(int status, const char *sentence);
+void http_server_describe(struct http_server *server, http_describe *describe);
 /* Stops listening and drops every connection; requests still unanswered may be answered later, to nobody. */
 void http_server_free(struct http_server *server);
 /* mode is set on the socket file; a stale file of a dead server is replaced, a live one is ERROR_CONFLICT. */

@@ -26,7 +26,9 @@ struct http_connection {
     struct bufferevent *bufferevent;
     struct evhttp_connection *evhttp; /* NULL until the event after accepting */
     int fd;                           /* -1 until then */
+    struct event *refusal;            /* exchanges libevent's page of refusal for ours */
     struct event *deadline;           /* armed from the first byte of a request until it is read whole */
+    size_t head_bytes;                /* came since the request began */
     bool is_reading;                  /* the deadline is armed */
     bool is_answering;                /* a request was read and its answer is not wholly sent */
     struct http_peer peer;
@@ -39,6 +41,7 @@ struct http_server {
     struct loop *loop;
     http_handler *handler;
     void *handler_arg;
+    http_describe *describe; /* NULL: plain sentences */
     struct http_listener *listeners;
     struct http_connection *fresh; /* just accepted */
     size_t connection_count;
@@ -51,3 +54,12 @@ struct http_server {
 
 /* A request was read whole. */
 void http_request_arrived(struct evhttp_request *event, struct http_connection *connection);
+
+/* ---- http_refusal.c */
+
+/* The body of a refusal; the caller frees. */
+char *http_refusal_body(const struct http_server *server, int status, const char *sentence, const char **ret_type);
+/* From now on refusals by libevent are in our words. */
+void http_refusal_watch(struct http_connection *connection);
+/* The whole answer to a request that did not become whole in time; the caller frees. */
+char *http_refusal_late(const struct http_server *server);

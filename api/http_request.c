@@ -121,9 +121,12 @@ static size_t header_count(struct evhttp_request *event)
     return count;
 }
 
-static void refuse(struct http_request *request, int status, const char *sentence)
+static void refuse(struct http_request *request, int status, const char *what, unsigned limit)
 {
-    http_reply(request, status, "text/plain", sentence, strlen(sentence));
+    const char *type;
+    auto_free char *sentence = must_format("too many %s: at most %u are read; send fewer", what, limit);
+    char *body = http_refusal_body(request->connection->server, status, sentence, &type);
+    http_reply_take(request, status, type, body);
 }
 
 void http_request_arrived(struct evhttp_request *event, struct http_connection *connection)
@@ -149,9 +152,9 @@ void http_request_arrived(struct evhttp_request *event, struct http_connection *
         evbuffer_remove(body, request->body, request->body_length);
     }
     if (header_count(event) > LIMIT_HTTP_HEADERS)
-        return refuse(request, 431, "too many headers: at most 100 are read\n");
+        return refuse(request, 431, "headers", LIMIT_HTTP_HEADERS);
     if (parse_query(request, uri ? evhttp_uri_get_query(uri) : NULL) < 0)
-        return refuse(request, 400, "too many query parameters: at most 64 are read\n");
+        return refuse(request, 400, "query parameters", LIMIT_HTTP_PARAMETERS);
     connection->server->handler(request, connection->server->handler_arg);
 }
 

@@ -42,6 +42,7 @@ static void connection_free(struct http_connection *connection)
     if (connection->fd >= 0 && server->by_fd[connection->fd] == connection)
         server->by_fd[connection->fd] = NULL;
     event_free(connection->deadline);
+    event_free(connection->refusal);
     free(connection);
 }
 
@@ -56,12 +57,12 @@ static void connection_closed(struct evhttp_connection *evhttp, void *arg)
 
 static void deadline_passed(evutil_socket_t fd, short what, void *arg)
 {
-    static const char answer[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     (void)fd;
     (void)what;
     struct http_connection *connection = arg;
     log_debug("request not complete after %u ms, connection closed", LIMIT_HTTP_REQUEST_MS);
-    if (!connection->listener->wrap && send(connection->fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    auto_free char *answer = http_refusal_late(connection->server);
+    if (!connection->listener->wrap && send(connection->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         log_debug("408 not sent: %s", strerror(errno));
     evhttp_connection_free(connection->evhttp); /* ends in connection_closed */
 }
@@ -70,7 +71,10 @@ static void bytes_came(struct evbuffer *buffer, const struct evbuffer_cb_info *i
 {
     (void)buffer;
     struct http_connection *connection = arg;
-    if (info->n_added == 0 || connection->is_reading || connection->is_answering || connection->fd < 0)
+    if (info->n_added == 0 || connection->is_answering || connection->fd < 0)
+        return;
+    connection->head_bytes += info->n_added;
+    if (connection->is_reading)
         return;
     connection->is_reading = true;
     event_add(connection->deadline, connection->server->deadline);
@@ -151,6 +155,7 @@ static struct bufferevent *connection_new(struct event_base *base, void *arg)
     connection->bufferevent = listener->wrap ? listener->wrap(plain, listener->wrap_arg) : plain;
     bufferevent_incref(connection->bufferevent); /* until connections_arrived: evhttp may fail to take it */
     evbuffer_add_cb(bufferevent_get_input(connection->bufferevent), bytes_came, connection);
+    http_refusal_watch(connection);
     connection->next_fresh = server->fresh;
     server->fresh = connection;
     if (++server->connection_count >= LIMIT_HTTP_CONNECTIONS) {
@@ -174,6 +179,7 @@ static void request_arrived(struct evhttp_request *event, void *arg)
     }
     connection->is_reading = false;
     connection->is_answering = true;
+    connection->head_bytes = 0;
     event_del(connection->deadline);
     http_request_arrived(event, connection);
 }
@@ -191,6 +197,11 @@ struct http_server *http_server_new(struct loop *loop, http_handler *handler, vo
         abort();
     signal(SIGPIPE, SIG_IGN); /* a client that left is seen by write's error */
     return server;
+}
+
+void http_server_describe(struct http_server *server, http_describe *describe)
+{
+    server->describe = describe;
 }
 
 void http_server_free(struct http_server *server)

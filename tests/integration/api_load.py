@@ -236,6 +236,15 @@ def last_words(s):
     return data
 
 
+def is_status(answer, code, words):
+    """A Kubernetes Status that names the limit."""
+    try:
+        status = json.loads(answer.split(b"\r\n\r\n", 1)[1])
+        return status["kind"] == "Status" and status["code"] == code and words in status["message"]
+    except (IndexError, ValueError, KeyError):
+        return False
+
+
 def misbehave(daemon):
     s = daemon.dial()
     head = f"POST {MAPS} HTTP/1.1\r\nHost: x\r\nContent-Length: {100 << 20}\r\nConnection: close\r\n\r\n"
@@ -245,12 +254,21 @@ def misbehave(daemon):
             s.sendall(b"x" * (1 << 20))
     except OSError:
         pass
-    result(b" 413 " in last_words(s), "a body of 100 MB is refused with 413")
+    answer = last_words(s)
+    result(is_status(answer, 413, "longer than 3145728 bytes"), "a body of 100 MB is refused with 413", answer[:500])
     s = daemon.dial()
     s.sendall(b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(10000)) + b"\r\n")
     s.shutdown(socket.SHUT_WR)
     answer = last_words(s)
-    result(b" 400 " in answer[:20] or b" 431 " in answer[:20], "10,000 headers are refused", answer[:200])
+    result(is_status(answer, 431, "longer than 65536 bytes"), "10,000 headers are refused with 431", answer[:500])
+    s = daemon.dial()
+    s.sendall(b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(101)) + b"Connection: close\r\n\r\n")
+    answer = last_words(s)
+    result(is_status(answer, 431, "at most 100"), "101 headers are refused with 431", answer[:500])
+    s = daemon.dial()
+    s.sendall(b"What is this?\r\n\r\n")
+    answer = last_words(s)
+    result(is_status(answer, 400, "cannot be read"), "what is no HTTP is refused with 400", answer[:500])
     s = daemon.dial()
     s.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     s.shutdown(socket.SHUT_WR)

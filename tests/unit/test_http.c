@@ -169,7 +169,8 @@ static void a_body_over_the_limit_is_refused(void)
             left -= (size_t)n;
         event_base_loop(loop_event_base(loop), EVLOOP_NONBLOCK);
     }
-    CHECK(strstr(hear(fd, "\r\n\r\n"), "HTTP/1.1 413 ") != NULL);
+    const char *heard = hear(fd, NULL);
+    CHECK(strstr(heard, "HTTP/1.1 413 ") && strstr(heard, "longer than 3145728 bytes") && !strstr(heard, "<H"));
     close(fd);
     fd = dial();
     auto_free char *good = must_format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %u\r\nConnection: close\r\n\r\n",
@@ -198,7 +199,8 @@ static void headers_over_the_limits_are_refused(void)
     say(fd, request.data);
     CHECK(strstr(hear(fd, "body"), "HTTP/1.1 200 ") != NULL);
     say(fd, one_more.data);
-    CHECK(strstr(hear(fd, "\r\n\r\n"), "HTTP/1.1 431 ") != NULL);
+    const char *heard = hear(fd, "fewer");
+    CHECK(strstr(heard, "HTTP/1.1 431 ") && strstr(heard, "too many headers: at most 100 are read"));
     close(fd);
 
     fd = dial();
@@ -208,7 +210,8 @@ static void headers_over_the_limits_are_refused(void)
         text_append(&request, "a");
     text_append(&request, "\r\n\r\n");
     say(fd, request.data);
-    CHECK(strstr(hear(fd, "\r\n\r\n"), "HTTP/1.1 400 ") != NULL);
+    heard = hear(fd, NULL);
+    CHECK(strstr(heard, "HTTP/1.1 431 ") && strstr(heard, "longer than 65536 bytes") && !strstr(heard, "<H"));
     close(fd);
 
     fd = dial();
@@ -218,7 +221,7 @@ static void headers_over_the_limits_are_refused(void)
         text_append(&request, "&b");
     text_append(&request, " HTTP/1.1\r\n\r\n");
     say(fd, request.data);
-    CHECK(strstr(hear(fd, "\r\n\r\n"), "HTTP/1.1 400 ") != NULL);
+    CHECK(strstr(hear(fd, "fewer"), "too many query parameters: at most 64 are read") != NULL);
     close(fd);
     turn(5);
     CHECK_INT(http_connection_count(server), 0);
@@ -257,7 +260,7 @@ static void garbage_is_refused(void)
         say(fd, garbage[i]);
         shutdown(fd, SHUT_WR);
         const char *heard = hear(fd, NULL);
-        CHECK(strstr(heard, "200 OK") == NULL);
+        CHECK(strstr(heard, "200 OK") == NULL && strstr(heard, "<H") == NULL);
         CHECK(strstr(heard, "<EOF>") != NULL);
         close(fd);
     }
