@@ -10,6 +10,7 @@
 void call_end(struct call *call, int status)
 {
     meter_count(call->api->meter, call->verb, call->target.resource, status, now_monotonic_ns() - call->began_ns);
+    free(call->created);
     free(call);
 }
 
@@ -20,10 +21,13 @@ static void audit(const struct call *call, int status, const json_t *value)
     if (!call->audited || !t->resource)
         return;
     const char *name = t->has_name ? t->name : json_text_at(value, "metadata.name", "");
+    name = name_check(name) ? "" : name;
+    if (!name[0] && call->created)
+        name = call->created;
     auto_free char *resource = resource_full_name(t->resource);
     log_info("audit user=\"%s\" verb=%s resource=%s%s%s namespace=%s name=%s status=%d", call->who.user, call->audited,
              resource, t->sub[0] && !name_check(t->sub) ? "/" : "", name_check(t->sub) ? "" : t->sub,
-             name_check(t->namespace_) ? "" : t->namespace_, name_check(name) ? "" : name, status);
+             name_check(t->namespace_) ? "" : t->namespace_, name, status);
 }
 
 static bool wants_pretty(const struct call *call)

@@ -155,13 +155,28 @@ static int create(struct call *call, const struct write *write, json_t *object, 
     return 0;
 }
 
+/* Remembers what was to be made: when it is refused, the log says so. */
+static void note_name(struct call *call, const json_t *object)
+{
+    const char *name = json_text_at(object, "metadata.name", "");
+    const char *stem = json_text_at(object, "metadata.generateName", "");
+    auto_free char *generated = must_format("%s0", stem);
+    if (name[0] && !name_check(name))
+        call->created = must_strdup(name);
+    else if (!name[0] && stem[0] && !name_check(generated))
+        call->created = must_format("%s*", stem);
+}
+
 int write_create(struct call *call, struct error *err)
 {
     struct write write;
     if (write_init(&write, call, err) < 0)
         return -1;
     auto_json *object = call_body(call, false, err);
-    if (!object || prepare_create(object, &call->target, err) < 0)
+    if (!object)
+        return -1;
+    note_name(call, object);
+    if (prepare_create(object, &call->target, err) < 0)
         return -1;
     auto_free char *manager = call_manager(call);
     managed_update(object, NULL, manager, call->target.sub);

@@ -134,6 +134,16 @@ static void host_disk(const struct volume_check *c)
                        "%s is allowed to pass only with %s equal to 'DiskOrCreate'", capacity_field, type_field);
 }
 
+/* An empty disk of nothing or less is no disk. KubeVirt finds out when it makes it. */
+static void empty_disk(const struct volume_check *c)
+{
+    struct amount capacity = rule_amount(c->volume, "emptyDisk.capacity");
+    if (!capacity.given || capacity.q.nano > 0)
+        return;
+    auto_free char *field = must_format("%s.emptyDisk.capacity", c->field);
+    findings_cause(c->a->findings, CAUSE_INVALID, field, "%s '%s': must be greater than 0.", field, capacity.text.text);
+}
+
 static void named_objects(const struct volume_check *c)
 {
     static const struct {
@@ -151,8 +161,8 @@ static void named_objects(const struct volume_check *c)
 
 static void each_volume(struct admission *a)
 {
-    static void (*const CHECKS[])(const struct volume_check *) = {name_unique, one_source, cloud_init, host_disk,
-                                                                  named_objects};
+    static void (*const CHECKS[])(const struct volume_check *) = {name_unique, one_source, cloud_init,
+                                                                  host_disk,   empty_disk, named_objects};
     for (size_t i = 0; i < rule_count(a, "volumes"); i++) {
         auto_free char *field = rule_path(a, "volumes[%zu]", i);
         struct volume_check c = {a, rule_item(a, "volumes", i), i, field};

@@ -1,12 +1,13 @@
 #!/bin/sh
 # The real kubectl against rtvmd, with nothing but an address: what people do with it all day. The VMs run on libvirt's
-# test driver, so this needs neither root nor KVM. KUBECTL names other kubectl programs to try (a list).
+# test driver, so this needs neither root nor KVM. Tried are the kubectl of this machine and Debian's, which is older;
+# KUBECTL names others to try instead (a list).
 # shellcheck disable=SC2317  # functions are called through check
 set -u
 # shellcheck source=tests/integration/lab_lib.sh
 . tests/integration/lab_lib.sh
 
-programs=${KUBECTL:-$(command -v kubectl)}
+programs=${KUBECTL:-$(tests/setup/kubectl.sh "${BUILD:-build}/kubernetes-client")}
 [ -n "$programs" ] || skip_all "kubectl" "there is no kubectl: make deps"
 
 folder=$(mktemp -d /tmp/rtvmd-kubectl-XXXXXX)
@@ -226,6 +227,19 @@ watches() {
     check "$version: nothing is left" prints "No resources found" get vm,vmi
 }
 
+# audits NAME STATUS: the log has the line of a create that was refused
+audits() {
+    grep -E "audit .*verb=create resource=virtualmachines.kubevirt.io namespace=default name=$1 status=$2" "$folder/log"
+}
+names_are_audited() {
+    vm fine Sometimes | sed 's/name: fine/generateName: many-/' >"$folder/many.yaml"
+    vm fine Sometimes >"$folder/fine.yaml"
+    k create --validate=false -f "$folder/many.yaml" >/dev/null 2>&1
+    k create --validate=false -f "$folder/fine.yaml" >/dev/null 2>&1
+    check "the audit line of a refused create names it" audits fine 422
+    check "or what its name begins with" audits 'many-\*' 422
+}
+
 for kubectl in $programs; do
     minor=$("$kubectl" version --client -o json 2>/dev/null | jq -r '.clientVersion.minor' | tr -dc 0-9)
     version="kubectl 1.$minor"
@@ -237,6 +251,9 @@ for kubectl in $programs; do
     core_kinds
     watches
 done
+names_are_audited
+[ -n "${KUBECTL:-}" ] || [ "$(echo "$programs" | wc -l)" -gt 1 ] || dpkg-query -S "$programs" >/dev/null 2>&1 ||
+    skip "Debian's kubectl" "its package cannot be downloaded here"
 check "the daemon says nothing about errors" sh -c "! grep -E '^error' '$folder/log'"
 kill "$daemon" && wait "$daemon"
 check "the daemon ended well" [ $? -eq 0 ]
