@@ -22,7 +22,7 @@ static unsigned usable_sizes(const struct board *board)
 
 static struct page_set make_set(const struct demand *demand, unsigned mask)
 {
-    struct page_set set = {.mask = mask, .unit_bytes = mask ? 0 : PLACE_ORDINARY_PAGE_BYTES};
+    struct page_set set = {.mask = mask, .unit_bytes = PLACE_ORDINARY_PAGE_BYTES};
     for (unsigned size = 0; size < demand->sizes.count; size++)
         if ((mask & 1u << size) && demand->sizes.bytes[size] > set.unit_bytes)
             set.unit_bytes = demand->sizes.bytes[size];
