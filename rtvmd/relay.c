@@ -14,8 +14,9 @@ static int listen_on(const struct addrinfo *at)
 {
     int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
     int yes = 1;
-    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-        bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    bool is_stream = at->ai_socktype == SOCK_STREAM; /* two may not share a port for datagrams */
+    if (fd >= 0 && (!is_stream || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0) &&
+        bind(fd, at->ai_addr, at->ai_addrlen) == 0 && (!is_stream || listen(fd, BACKLOG) == 0))
         return fd;
     if (fd >= 0)
         close(fd);
@@ -24,10 +25,14 @@ static int listen_on(const struct addrinfo *at)
 
 int relay_listen(const char *address, unsigned port, unsigned *ret_port, struct error *err)
 {
+    return relay_bind(address, port, SOCK_STREAM, ret_port, err);
+}
+
+int relay_bind(const char *address, unsigned port, int type, unsigned *ret_port, struct error *err)
+{
     /* A numeric address needs no name service: there is none in the static program. */
     const char *numeric = strcmp(address, "localhost") == 0 ? "127.0.0.1" : address;
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    const struct addrinfo hints = {.ai_socktype = type, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
     auto_free char *service = must_format("%u", port);
     struct addrinfo *found = NULL;
     if (getaddrinfo(numeric, service, &hints, &found) != 0)

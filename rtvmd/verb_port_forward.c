@@ -1,5 +1,6 @@
-/* port-forward: local TCP ports that lead to ports of a guest, through the daemon. Every connection is a process of its
- * own, so that a slow one holds up nobody. --stdio is one connection on our own input and output, for ssh. */
+/* port-forward: local TCP and UDP ports that lead to ports of a guest, through the daemon. Every TCP connection and
+ * every UDP port is a process of its own, so that a slow one holds up nobody. --stdio is one connection on our own
+ * input and output, for ssh. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "rtvmd/datagram_relay.h"
 #include "rtvmd/relay.h"
 #include "rtvmd/remote.h"
 #include "rtvmd/verbs.h"
@@ -23,7 +25,7 @@ struct forward {
     const char *name;
     const char *plural;
     struct client client;
-    unsigned count;
+    unsigned count; /* of TCP ports */
     unsigned remote_port[PORTS_MAX];
     struct pollfd listener[PORTS_MAX];
 };
@@ -37,23 +39,31 @@ static int read_port(const char *word, bool may_be_free, unsigned *ret_port, str
     return 0;
 }
 
-/* [tcp/]LOCAL[:REMOTE] */
-static int read_ports(const char *word, unsigned *ret_local, unsigned *ret_remote, struct error *err)
+struct ports {
+    bool is_udp;
+    unsigned local;
+    unsigned remote;
+};
+
+/* [tcp/|udp/]LOCAL[:REMOTE] */
+static int read_ports(const char *word, struct ports *ret_ports, struct error *err)
 {
     const char *slash = strchr(word, '/');
-    if (slash && !text_starts_with(word, "tcp/"))
-        return fail(err, ERROR_BAD_REQUEST, "port \"%s\": only tcp is forwarded", word);
+    ret_ports->is_udp = text_starts_with(word, "udp/");
+    if (slash && !ret_ports->is_udp && !text_starts_with(word, "tcp/"))
+        return fail(err, ERROR_BAD_REQUEST, "port \"%s\": forwarded are tcp/PORT and udp/PORT", word);
     const char *ports = slash ? slash + 1 : word;
     const char *colon = strchr(ports, ':');
     auto_free char *local = must_strndup(ports, strcspn(ports, ":"));
-    if (read_port(local, colon != NULL, ret_local, err) < 0)
+    if (read_port(local, colon != NULL, &ret_ports->local, err) < 0)
         return -1;
-    return read_port(colon ? colon + 1 : local, false, ret_remote, err);
+    return read_port(colon ? colon + 1 : local, false, &ret_ports->remote, err);
 }
 
-static int open_stream(const struct forward *f, unsigned port, struct websocket *ret_socket, struct error *err)
+static int open_stream(const struct forward *f, unsigned port, const char *protocol, struct websocket *ret_socket,
+                       struct error *err)
 {
-    auto_free char *sub = must_format("portforward/%u/tcp", port);
+    auto_free char *sub = must_format("portforward/%u/%s", port, protocol);
     auto_free char *path = remote_subresource_path(f->plural, f->remote.namespace_, f->name, sub);
     auto_text early = {0};
     int fd = client_upgrade(&f->client, path, &early, err);
@@ -65,7 +75,7 @@ static int open_stream(const struct forward *f, unsigned port, struct websocket 
 static int connect_streams(const struct forward *f, unsigned port, int in, int out, struct error *err)
 {
     struct websocket socket;
-    if (open_stream(f, port, &socket, err) < 0)
+    if (open_stream(f, port, "tcp", &socket, err) < 0)
         return -1;
     int r = relay_copy(&socket, in, out, err);
     websocket_finish(&socket);
@@ -87,6 +97,48 @@ static void serve_connection(const struct forward *f, unsigned i)
         close(fd);
 }
 
+struct udp_port {
+    const struct forward *forward;
+    unsigned remote;
+};
+
+static int open_sender(void *arg, struct websocket *ret_socket, struct error *err)
+{
+    const struct udp_port *port = arg;
+    return open_stream(port->forward, port->remote, "udp", ret_socket, err);
+}
+
+static void complain(const struct error *failure)
+{
+    fprintf(stderr, "rtvmd port-forward: %s\n", failure->text);
+}
+
+static int serve_datagrams(const struct forward *f, struct ports *ports, struct error *err)
+{
+    auto_close int fd = datagram_listen(f->address, ports->local, &ports->local, err);
+    pid_t child = fd < 0 ? -1 : fork();
+    if (child == 0) {
+        struct udp_port port = {f, ports->remote};
+        struct error failure;
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        datagram_relay(fd, open_sender, &port, complain, &failure);
+        _exit(verb_fail("port-forward", &failure));
+    }
+    return child < 0 && fd >= 0 ? fail_errno(err, "fork") : fd < 0 ? -1 : 0;
+}
+
+static int serve_port(struct forward *f, struct ports *ports, struct error *err)
+{
+    if (ports->is_udp)
+        return serve_datagrams(f, ports, err);
+    int fd = relay_listen(f->address, ports->local, &ports->local, err);
+    if (fd < 0)
+        return -1;
+    f->listener[f->count] = (struct pollfd){.fd = fd, .events = POLLIN};
+    f->remote_port[f->count++] = ports->remote;
+    return 0;
+}
+
 /* Who asks for a VM that is not there is told now, not when the first connection comes. */
 static int check_name(const struct forward *f, struct error *err)
 {
@@ -101,20 +153,16 @@ static int serve(struct forward *f, char **words, int count, struct error *err)
 {
     if (check_name(f, err) < 0)
         return -1;
+    if (count > PORTS_MAX)
+        return fail(err, ERROR_BAD_REQUEST, "at most %d ports at once", PORTS_MAX);
+    signal(SIGCHLD, SIG_IGN); /* connections that have ended are nobody's concern */
     for (int i = 0; i < count; i++) {
-        unsigned local = 0;
-        if (f->count == PORTS_MAX)
-            return fail(err, ERROR_BAD_REQUEST, "at most %d ports at once", PORTS_MAX);
-        if (read_ports(words[i], &local, &f->remote_port[f->count], err) < 0)
+        struct ports ports;
+        if (read_ports(words[i], &ports, err) < 0 || serve_port(f, &ports, err) < 0)
             return -1;
-        int fd = relay_listen(f->address, local, &local, err);
-        if (fd < 0)
-            return -1;
-        f->listener[f->count] = (struct pollfd){.fd = fd, .events = POLLIN};
-        printf("Forwarding %s:%u -> %u\n", f->address, local, f->remote_port[f->count++]);
+        printf("Forwarding %s%s:%u -> %u\n", ports.is_udp ? "udp " : "", f->address, ports.local, ports.remote);
     }
     fflush(stdout);
-    signal(SIGCHLD, SIG_IGN); /* connections that have ended are nobody's concern */
     for (;;) {
         if (poll(f->listener, f->count, -1) < 0 && errno != EINTR)
             return fail_errno(err, "poll");
@@ -139,12 +187,14 @@ static int run(struct forward *f, int positional, char **argv, struct error *err
     f->name = slash ? slash + 1 : argv[0];
     if (!f->stdio)
         return serve(f, argv + 1, positional - 1, err);
-    unsigned local = 0, port = 0;
+    struct ports ports;
     if (positional != 2)
         return fail(err, ERROR_BAD_REQUEST, "--stdio takes one port");
-    if (read_ports(argv[1], &local, &port, err) < 0)
+    if (read_ports(argv[1], &ports, err) < 0)
         return -1;
-    return connect_streams(f, port, STDIN_FILENO, STDOUT_FILENO, err);
+    if (ports.is_udp)
+        return fail(err, ERROR_BAD_REQUEST, "port \"%s\": --stdio is a stream and takes a TCP port", argv[1]);
+    return connect_streams(f, ports.remote, STDIN_FILENO, STDOUT_FILENO, err);
 }
 
 int verb_port_forward(int argc, char **argv)

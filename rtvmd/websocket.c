@@ -66,6 +66,11 @@ int websocket_send(struct websocket *socket, const void *bytes, size_t length, s
     return 0;
 }
 
+int websocket_send_message(struct websocket *socket, const void *bytes, size_t length, struct error *err)
+{
+    return send_frame(socket, OP_BINARY, bytes, length, err);
+}
+
 void websocket_close(struct websocket *socket)
 {
     struct error ignored;
@@ -101,7 +106,9 @@ static void drop_front(struct text *text, size_t length)
     text->data[text->length] = '\0';
 }
 
-int websocket_receive(struct websocket *socket, struct text *ret_data, struct error *err)
+int websocket_receive_messages(struct websocket *socket,
+                               void (*on_message)(const void *bytes, size_t length, void *arg), void *arg,
+                               struct error *err)
 {
     char chunk[16384];
     ssize_t n = recv(socket->fd, chunk, sizeof chunk, socket->incoming.length ? MSG_DONTWAIT : 0);
@@ -127,7 +134,17 @@ int websocket_receive(struct websocket *socket, struct text *ret_data, struct er
         if (op == OP_PING && send_frame(socket, OP_PONG, at + head, length, err) < 0)
             return -1;
         if (op <= OP_BINARY)
-            text_append_n(ret_data, at + head, length);
+            on_message(at + head, length, arg);
         drop_front(&socket->incoming, (size_t)size);
     }
+}
+
+static void append(const void *bytes, size_t length, void *arg)
+{
+    text_append_n(arg, bytes, length);
+}
+
+int websocket_receive(struct websocket *socket, struct text *ret_data, struct error *err)
+{
+    return websocket_receive_messages(socket, append, ret_data, err);
 }

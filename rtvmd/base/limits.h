@@ -83,6 +83,7 @@
 #define LIMIT_TUNNELS 256u              /* consoles, screens and forwarded ports open at once */
 #define LIMIT_TUNNEL_BYTES (256u << 10) /* on the way to one side before the other one has to wait */
 #define LIMIT_DATAGRAM_BYTES 65507u     /* of one UDP datagram over IPv4 */
+#define LIMIT_RELAY_SENDERS 64u         /* who send to one forwarded UDP port: each has a tunnel of its own */
 #define LIMIT_TUNNEL_PING_S 30u
 #define LIMIT_TUNNEL_PINGS 2u /* unanswered ones before a client counts as gone */
 #define LIMIT_TUNNEL_END_S 10 /* to deliver what is on its way when one side is gone */
