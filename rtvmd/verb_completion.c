@@ -15,6 +15,21 @@ static void print_words_of(const struct verb *verb)
     printf("--help");
 }
 
+/* Within single quotes, which both shells read alike. */
+static void print_quoted(const char *text)
+{
+    for (; *text; text++)
+        fputs(*text == '\'' ? "'\\''" : (char[]){*text, '\0'}, stdout);
+}
+
+/* What a VM is called comes from the daemon, when one answers. */
+static bool takes_names_of_vms(const struct verb *verb)
+{
+    return strncmp(verb->arguments, "NAME", 4) == 0;
+}
+
+static const char VM_NAMES[] = "rtvmd get vm -o name 2>/dev/null | sed 's|.*/||'";
+
 static void print_bash(void)
 {
     puts(
@@ -33,7 +48,10 @@ static void print_bash(void)
     for (size_t i = 0; i < VERB_COUNT; i++) {
         printf("        %s) words='", VERBS[i].name);
         print_words_of(&VERBS[i]);
-        puts("' ;;");
+        fputs("'", stdout);
+        if (takes_names_of_vms(&VERBS[i]))
+            printf("; [[ $word == -* ]] || words=$(%s)", VM_NAMES);
+        puts(" ;;");
     }
     puts("        esac\n"
          "    fi\n"
@@ -49,8 +67,11 @@ static void print_zsh(void)
          "_rtvmd() {\n"
          "    local -a verbs\n"
          "    verbs=(");
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        printf("        '%s:%s'\n", VERBS[i].name, VERBS[i].summary);
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        printf("        '%s:", VERBS[i].name);
+        print_quoted(VERBS[i].summary);
+        puts("'");
+    }
     puts("    )\n"
          "    if (( CURRENT == 2 )); then\n"
          "        _describe verb verbs\n"
@@ -62,7 +83,10 @@ static void print_zsh(void)
          "    esac\n"
          "    case $words[2] in");
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        printf("    %s) compadd -- ", VERBS[i].name);
+        printf("    %s) ", VERBS[i].name);
+        if (takes_names_of_vms(&VERBS[i]))
+            printf("[[ $words[CURRENT] == -* ]] || compadd -- ${(f)\"$(%s)\"}; ", VM_NAMES);
+        printf("compadd -- ");
         print_words_of(&VERBS[i]);
         puts(" ;;");
     }

@@ -9,6 +9,19 @@
 #include "rtvmd/version.h"
 #include "runtime/spec/fields.h"
 
+/* A new sentence begins a new line, as mdoc wants it. */
+static void print_sentences(const char *text)
+{
+    for (; *text; text++) {
+        bool ends = text[0] == '.' && text[1] == ' ' && text[2] >= 'A' && text[2] <= 'Z';
+        putchar(*text);
+        if (ends) {
+            putchar('\n');
+            text++;
+        }
+    }
+}
+
 static void print_program_page(void)
 {
     puts(".Dd $Mdocdate$\n.Dt RTVMD 8\n.Os rtvmd " RTVMD_VERSION "\n.Sh NAME\n.Nm rtvmd\n"
@@ -21,23 +34,32 @@ static void print_program_page(void)
          "libvirt, and proves after the start that every thread of a virtual machine is where the plan says.\n"
          "The other verbs speak to it over a unix socket, or work without it.");
     const char *group = "";
+    bool first = false; /* a subsection begins a paragraph by itself */
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (strcmp(group, VERBS[i].group) != 0) {
             group = VERBS[i].group;
             printf(".Ss %s\n", group);
+            first = true;
         }
-        printf(".Pp\n.Cm %s Ar %s\n.Pp\n%s.\n", VERBS[i].name, VERBS[i].arguments, VERBS[i].summary);
+        printf("%s.Cm %s Ar %s\n.Pp\n", first ? "" : ".Pp\n", VERBS[i].name, VERBS[i].arguments);
+        first = false;
+        print_sentences(VERBS[i].summary);
+        puts(".");
         char manual[] = "--help=manual";
         char name[32];
         snprintf(name, sizeof name, "%s", VERBS[i].name);
         char *argv[] = {name, manual, NULL};
         VERBS[i].run(2, argv);
     }
-    puts(".Sh EXIT STATUS\n.Bl -tag -width Ds -compact\n"
+    puts(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n.It Ev RTVMD_SOCKET\nthe daemon's unix socket\n.El\n"
+         ".Sh FILES\n.Bl -tag -width Ds -compact\n"
+         ".It Pa /etc/rtvmd/rtvmd.yaml\nconfiguration, see\n.Xr rtvmd.yaml 5\n"
+         ".It Pa /run/rtvmd/rtvmd.sock\nthe socket of the API\n"
+         ".It Pa /var/lib/rtvmd\nobjects, claims, images and disks\n.El\n"
+         ".Sh EXIT STATUS\n.Bl -tag -width Ds -compact\n"
          ".It 0\nsuccess\n.It 1\nfailure\n.It 2\nbad input\n.It 3\nnot found\n.It 4\nconflict\n"
          ".It 5\nrefused by admission\n.It 7\ndaemon unreachable\n.El\n"
-         ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n.It Ev RTVMD_SOCKET\nthe daemon's unix socket\n.El\n"
-         ".Sh SEE ALSO\n.Xr virsh 1 ,\n.Xr sched 7");
+         ".Sh SEE ALSO\n.Xr virsh 1 ,\n.Xr rtvmd-manifest 5 ,\n.Xr rtvmd.yaml 5 ,\n.Xr sched 7");
 }
 
 static void print_config_page(void)
@@ -49,11 +71,13 @@ static void print_config_page(void)
         "An unknown option ends the start, naming it.\n"
         "On SIGHUP\n.Pq Ic systemctl reload rtvmd\n"
         "the file is read again: options marked so are taken over and said in the log, for the others the log names\n"
-        "what waits for a restart. A file with a mistake changes nothing. Certificates are read anew, changed or not.\n"
+        "what waits for a restart.\n"
+        "A file with a mistake changes nothing.\n"
+        "Certificates are read anew, changed or not.\n"
         ".Sh OPTIONS");
     auto_text options = {0};
     config_write_manual(&options);
-    fputs(text_cstr(&options), stdout);
+    print_sentences(text_cstr(&options));
     puts(".Sh FILES\n.Pa /etc/rtvmd/rtvmd.yaml\n.Sh SEE ALSO\n.Xr rtvmd 8");
 }
 
@@ -75,7 +99,9 @@ static void print_field(const struct field *field)
 {
     printf(".It Cm ");
     print_breakable(field->path);
-    printf("\n.Pq %s\n%s.\n", field_type_text(field->type), field->doc);
+    printf("\n.Pq %s\n", field_type_text(field->type));
+    print_sentences(field->doc);
+    puts(".");
     if (field->values) {
         printf("One of\n");
         print_breakable(field->values);

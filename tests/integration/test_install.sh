@@ -70,6 +70,20 @@ completes() {
     bash -c '. "$1/opt/rt/share/bash-completion/completions/rtvmd" && PATH="$1/opt/rt/bin:$PATH" && COMP_WORDS=(rtvmd ba) COMP_CWORD=1 &&
         f=$(complete -p rtvmd | sed "s/.*-F \([^ ]*\).*/\1/") && $f rtvmd ba rtvmd && printf "%s\n" "${COMPREPLY[@]}" | grep -x backup' sh "$folder"
 }
+# The list of verbs is read alike by both shells; zsh, where there is one, reads the rest.
+completes_in_zsh() {
+    script=$folder/opt/rt/share/zsh/site-functions/_rtvmd
+    sed -n '/^    verbs=($/,/^    )$/p' "$script" >"$folder.verbs"
+    # shellcheck disable=SC2016  # expanded inside
+    bash -c '. "$1" && [ ${#verbs[@]} -ge 30 ] && for verb in "${verbs[@]}"; do
+        "$2" "${verb%%:*}" --help >/dev/null || { echo "no verb: $verb"; exit 1; }; done' sh "$folder.verbs" "$folder/opt/rt/bin/rtvmd" || return 1
+    ! command -v zsh >/dev/null || zsh -n "$script"
+}
+completes_names() {
+    # shellcheck disable=SC2016  # expanded inside
+    bash -c '. "$1/opt/rt/share/bash-completion/completions/rtvmd" && rtvmd() { printf "%s\n" virtualmachine.kubevirt.io/one virtualmachine.kubevirt.io/two; } &&
+        COMP_WORDS=(rtvmd console t) COMP_CWORD=2 && _rtvmd && [ "${COMPREPLY[*]}" = two ]' sh "$folder"
+}
 keeps_a_change() {
     echo "log: {level: debug}" >>"$folder/etc/rtvmd/rtvmd.yaml" && make_ install && grep -q 'level: debug}' "$folder/etc/rtvmd/rtvmd.yaml" &&
         make_ uninstall >"$folder.out" && grep -q '^kept: ' "$folder.out" && [ "$(cd "$folder" && find . -type f)" = ./etc/rtvmd/rtvmd.yaml ]
@@ -87,6 +101,8 @@ else
 fi
 if command -v man >/dev/null; then check "the manual pages have no mistakes" pages_are_right; else skip "the manual pages have no mistakes" "there is no man"; fi
 check "the shell completes verbs" completes
+check "the shell completes names of VMs" completes_names
+check "so does zsh" completes_in_zsh
 check "a changed configuration survives both" keeps_a_change
 check "make uninstall leaves nothing" leaves_nothing
 rm -f "$folder".*
