@@ -40,6 +40,7 @@ put() { # TARGET
 }
 clean_up() {
     [ -s "$folder/machine.pid" ] || return 0
+    [ ! -e "$folder/found" ] || is_as_found || inside rtvmd tune undo --all >/dev/null 2>&1
     kill -9 "$(first)" 2>/dev/null # the first process of a PID namespace takes all with it
     wait_for 10 group_is_gone
 }
@@ -182,6 +183,28 @@ upgrades() {
         dpkg-deb --root-owner-group --build "$folder/newer" "$folder/newer.deb" && put /newer.deb <"$folder/newer.deb" &&
         inside dpkg -i /newer.deb && wait_for 20 is_another && inside dpkg-query -W rtvmd | grep -q newer
 }
+# Host tuning, which the unit leaves rights and writable files for: done when a VM asks for it, undone after it.
+host_state() {
+    grep -sH '' /proc/sys/vm/stat_interval /proc/irq/default_smp_affinity /sys/devices/virtual/workqueue/cpumask
+}
+is_tuned() {
+    inside sh -c 'rm -r /etc/systemd/system/rtvmd.service.d && systemctl stop rtvmd && chown -R root: /var/lib/rtvmd && systemctl daemon-reload &&
+        sed -i "s/^#  tuning: none/  tuning: safe/" /etc/rtvmd/rtvmd.yaml && systemctl start rtvmd' || return 1
+    host_state >"$folder/found"
+    sed 's/^    metadata:/&\n      annotations: {rtvmd.io\/host-tuning: safe}/' examples/latency-probe.yaml | put /probe.yaml
+    inside rtvmd apply -f /probe.yaml && inside rtvmd wait vmi latency-probe --for condition=Ready --timeout 120s &&
+        inside rtvmd get hostchanges && inside rtvmd events | grep TuningApplied && ! host_state | diff -q "$folder/found" - &&
+        inside rtvmd verify latency-probe && return 0
+    inside rtvmd events
+    return 1
+}
+is_untuned() {
+    inside rtvmd delete vm latency-probe && inside rtvmd wait vmi latency-probe --for delete --timeout 60s &&
+        wait_for 20 is_as_found && host_state | diff "$folder/found" - && ! inside journalctl -u rtvmd -p warning --no-pager -o cat | grep -i 'tun'
+}
+is_as_found() {
+    host_state | diff -q "$folder/found" -
+}
 becomes_its_own_user() {
     inside sh -c 'mkdir -p /etc/systemd/system/rtvmd.service.d && cp /usr/share/doc/rtvmd/examples/unprivileged.conf /etc/systemd/system/rtvmd.service.d/ &&
         systemctl stop rtvmd && chown -R rtvmd: /var/lib/rtvmd && systemctl daemon-reload && systemctl start rtvmd'
@@ -202,7 +225,6 @@ is_removed() {
     inside dpkg -r rtvmd && inside sh -c '! test -e /usr/bin/rtvmd && ! systemctl is-active rtvmd.service && ! systemctl is-active rtvmd.socket'
 }
 is_purged() {
-    inside rm -r /etc/systemd/system/rtvmd.service.d
     inside dpkg -P rtvmd && inside sh -c '! ls -d /etc/rtvmd /run/rtvmd /usr/share/doc/rtvmd && test -e /var/lib/rtvmd' &&
         left=$(inside systemctl list-unit-files --no-legend 'rtvmd*'; inside systemctl --failed --no-legend --plain) && echo "$left" && [ -z "$left" ]
 }
@@ -231,6 +253,8 @@ check "as its own user: what it gives up is gone" has_given_up "$(inside id -u r
 check "as its own user: systemd counts it as less exposed" scores 22
 sed -n 's/.* Overall/# overall/p' "$folder/score"
 check "deleted without a trace" is_deleted
+check "host tuning works from within the sandbox" is_tuned
+check "host tuning is undone" is_untuned
 check "the socket starts it" starts_when_asked
 check "removed: it ends" is_removed
 check "purged: only state is left" is_purged
