@@ -237,8 +237,7 @@ void runtime_round(void *arg)
     if (runtime->queue_first || runtime->latency_is_queued)
         loop_timer_arm(runtime->round_timer, 0);
     if (!runtime->waits_for_commit)
-        store_after_commit(runtime->store, round_committed, runtime);
-    runtime->waits_for_commit = true;
+        runtime->waits_for_commit = store_notice_commit(runtime->store, round_committed, runtime);
     runtime_arm(runtime);
 }
 

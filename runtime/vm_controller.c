@@ -266,5 +266,8 @@ void vm_control(struct runtime *runtime, struct machine *machine)
     hold_next(runtime, machine, vm, &report, step.wants_claim, &refusal);
     report.next_refusal = refusal.length ? text_cstr(&refusal) : NULL;
     vm_status_update(next, &report);
-    object_store(runtime, take(next), bump);
+    if (bump)
+        object_store(runtime, take(next), true);
+    else if (store_update_patiently(runtime->store, take(next), &failure))
+        log_warn("the status of vm %s stays as it was: %s", machine->key, failure.text);
 }

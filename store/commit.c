@@ -68,7 +68,7 @@ int store_flush(struct store *store, struct error *err)
     size_t waiting = store->callback_count;
     auto_free struct commit_callback *callback = take(store->callback);
     store->callback_count = store->callback_capacity = 0;
-    store->held = false;
+    store->held = store->is_due = store->is_waiting = false;
     if (store->timer)
         loop_timer_disarm(store->timer);
     store->records_done += store->record_count;
@@ -86,10 +86,13 @@ int store_flush(struct store *store, struct error *err)
     return r;
 }
 
-static void arm(struct store *store)
+static void arm(struct store *store, bool is_patient)
 {
-    if (store->timer)
-        loop_timer_arm(store->timer, 0);
+    if (!store->timer || store->is_due || (is_patient && store->is_waiting))
+        return;
+    loop_timer_arm(store->timer, is_patient ? LIMIT_COMMIT_PATIENCE_MS : 0);
+    store->is_waiting = is_patient;
+    store->is_due = !is_patient;
 }
 
 int commit_write(struct store *store, struct table *table, const char *key, void *value, json_t *last, uint64_t version,
@@ -110,8 +113,7 @@ int commit_write(struct store *store, struct table *table, const char *key, void
     };
     record->before = table_set(table, key, value);
     if (store->loop || store->held) {
-        if (store->record_count == 1)
-            arm(store);
+        arm(store, store->is_patient);
         return 0;
     }
     return store_flush(store, err);
@@ -133,18 +135,31 @@ void store_rollback(struct store *store, size_t mark)
     undo_to(store, mark > store->records_done ? mark - store->records_done : 0);
 }
 
+static void add_callback(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg)
+{
+    if (store->callback_count == store->callback_capacity) {
+        store->callback_capacity = store->callback_capacity ? 2 * store->callback_capacity : 16;
+        store->callback = must_realloc(store->callback, store->callback_capacity, sizeof *store->callback);
+    }
+    store->callback[store->callback_count++] = (struct commit_callback){callback, arg};
+}
+
 void store_after_commit(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg)
 {
     if (!store->loop && store->record_count == 0) {
         callback(NULL, arg);
         return;
     }
-    if (store->callback_count == store->callback_capacity) {
-        store->callback_capacity = store->callback_capacity ? 2 * store->callback_capacity : 16;
-        store->callback = must_realloc(store->callback, store->callback_capacity, sizeof *store->callback);
-    }
-    store->callback[store->callback_count++] = (struct commit_callback){callback, arg};
-    arm(store);
+    add_callback(store, callback, arg);
+    arm(store, false);
+}
+
+bool store_notice_commit(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg)
+{
+    if (store->record_count == 0)
+        return false;
+    add_callback(store, callback, arg);
+    return true;
 }
 
 void commit_finish(struct store *store)

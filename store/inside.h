@@ -142,6 +142,9 @@ struct store {
     sqlite3_stmt *statement[STATEMENT_COUNT];
     struct loop *loop;
     struct loop_watch *timer; /* commits at the end of the round */
+    bool is_due;              /* it is armed for that */
+    bool is_waiting;          /* it is armed, for later: nobody waits */
+    bool is_patient;          /* the write in hand is one nobody waits for */
 
     uint64_t version;
     size_t kind_count;

@@ -233,6 +233,14 @@ int store_update(struct store *store, json_t *object, bool bump_generation, json
     return 0;
 }
 
+int store_update_patiently(struct store *store, json_t *object, struct error *err)
+{
+    store->is_patient = true;
+    int r = store_update(store, object, false, NULL, err);
+    store->is_patient = false;
+    return r;
+}
+
 int store_delete(struct store *store, const char *kind, const char *namespace_, const char *name, json_t **ret_last,
                  struct error *err)
 {

@@ -49,6 +49,7 @@
 #define LIMIT_SUGGESTED_VMS 16u     /* more wait for room: what would fit instead is not worked out for each */
 
 /* Store. */
+#define LIMIT_COMMIT_PATIENCE_MS 10u /* what nobody waits for waits so long for a write that somebody does wait for */
 #define LIMIT_CHANGE_LOG 4096u             /* changes kept for watches that come back */
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
 #define LIMIT_OBJECT_TEXT_BYTES (8u << 20) /* objects of one kind kept ready as JSON text */
