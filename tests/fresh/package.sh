@@ -161,8 +161,7 @@ END
 }
 reloads() {
     was=$(pid)
-    echo 'log: {level: debug}' | put /etc/rtvmd/more.yaml
-    inside sh -c 'cp /etc/rtvmd/rtvmd.yaml /saved.yaml && cat /etc/rtvmd/more.yaml >>/etc/rtvmd/rtvmd.yaml && rm /etc/rtvmd/more.yaml' &&
+    inside sh -c 'cp /etc/rtvmd/rtvmd.yaml /saved.yaml && sed -i "s/^#  level: info/  level: debug/" /etc/rtvmd/rtvmd.yaml' &&
         inside systemctl reload rtvmd && sleep 1 && [ "$(pid)" = "$was" ] && inside rtvmd get vms &&
         [ "$(inside journalctl -u rtvmd -p debug --no-pager -o cat | wc -l)" -gt "$(inside journalctl -u rtvmd -p info --no-pager -o cat | wc -l)" ]
     status=$?
