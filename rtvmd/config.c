@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "rtvmd/base/file.h"
 #include "rtvmd/base/limits.h"
@@ -252,7 +253,13 @@ int config_set(struct config *config, const char *key, const char *value, struct
     const struct option *option = find_option(key);
     if (!option)
         return fail_unknown(key, err);
-    return set_value(config, option, value, err);
+    if (option->type != OPTION_PATH || *value == '/' || !*value)
+        return set_value(config, option, value, err);
+    auto_free char *here = getcwd(NULL, 0);
+    if (!here)
+        return fail_errno(err, "%s: \"%s\" begins at the working folder, which cannot be read", key, value);
+    auto_free char *path = must_format("%s/%s", here, value);
+    return set_value(config, option, path, err);
 }
 
 int config_read_file(struct config *config, const char *path, struct error *err)

@@ -36,7 +36,7 @@ void config_finish(struct config *config);
 /* Takes over what the object says; keys that are not there keep their value. Unknown keys, wrong types and values out
  * of range are ERROR_INVALID, naming key, value and remedy; *config is then partly changed: do not use it. */
 int config_apply(struct config *config, const json_t *object, struct error *err);
-/* One option by its dotted key, as text (command line). */
+/* One option by its dotted key, as text (command line): there a path may begin at the working folder. */
 int config_set(struct config *config, const char *key, const char *value, struct error *err);
 /* YAML file. A missing file is ERROR_NOT_FOUND. */
 int config_read_file(struct config *config, const char *path, struct error *err);

@@ -39,6 +39,10 @@ static void reads_every_kind_of_option(void)
     CHECK_TEXT(config.host_disk_dirs[1], "/mnt");
     CHECK(config.host_disk_dirs[2] == NULL);
     CHECK_INT(config_set(&config, "host.reservedCPUs", "0-1,8", &err), 0);
+    CHECK_INT(config_set(&config, "stateDir", "here", &err), 0); /* said on a command line */
+    CHECK(config.state_dir[0] == '/' && strstr(config.state_dir, "/here") != NULL);
+    CHECK_INT(config_set(&config, "stateDir", "/there", &err), 0);
+    CHECK_TEXT(config.state_dir, "/there");
     CHECK_INT(cpuset_count(&config.reserved_cpus), 3);
     CHECK_INT(apply(&config, "# nothing\n", &err), 0);
 }
