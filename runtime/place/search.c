@@ -25,6 +25,7 @@ struct search {
     unsigned usable[LIMIT_HOST_NODES];     /* board nodes with free CPUs */
     unsigned most_vcpus[LIMIT_HOST_NODES]; /* one node can take under the rules */
     bool remote_memory;
+    bool *memory_matters;            /* set when something was left out because of its pages */
     struct page_choice pages;        /* of nodes outside the set being tried: the size they have the most of */
     uint64_t left[LIMIT_HOST_NODES]; /* units of that size, by board node */
     uint64_t most_pages_left;
@@ -62,7 +63,9 @@ static bool node_holds_share(const struct search *search, unsigned node, unsigne
     const struct demand *demand = search->demand;
     if (!demand->passthrough || vcpus == 0)
         return true;
-    return page_set_least(&search->pages.set, vcpus, demand->vcpus) <= search->left[node];
+    bool holds = page_set_least(&search->pages.set, vcpus, demand->vcpus) <= search->left[node];
+    *search->memory_matters |= !holds;
+    return holds;
 }
 
 static unsigned difference(unsigned a, unsigned b)
@@ -300,8 +303,12 @@ static bool set_may_do(const struct search *search, unsigned have, unsigned from
         most_pages = left > most_pages ? left : most_pages;
     }
     unsigned missing = search->size - have;
-    return cpus + missing * most_cpus >= search->demand->vcpus &&
-           (!memory_is_local(search) || pages + missing * most_pages >= search->pages.set.pages);
+    if (cpus + missing * most_cpus < search->demand->vcpus)
+        return false;
+    if (!memory_is_local(search) || pages + missing * most_pages >= search->pages.set.pages)
+        return true;
+    *search->memory_matters = true;
+    return false;
 }
 
 static void choose_from(struct search *search, unsigned have, unsigned from)
@@ -337,8 +344,10 @@ static unsigned largest_set(const struct search *search)
     unsigned most = demand->vcpus / demand->threads;
     if (most > search->usable_count)
         most = search->usable_count;
-    if (demand->passthrough && most > search->pages.set.pages)
+    if (demand->passthrough && most > search->pages.set.pages) {
         most = (unsigned)search->pages.set.pages;
+        *search->memory_matters = true;
+    }
     if (demand->numa == VM_NUMA_STRICT && most > 1)
         most = 1;
     return most;
@@ -430,6 +439,7 @@ struct attempt {
     unsigned kinds;
     const struct page_set *set;
     bool remote_memory;
+    bool *memory_matters;
 };
 
 static void look_at_nodes(struct search *search)
@@ -455,7 +465,8 @@ static bool solve_with(const struct board *board, const struct demand *demand, c
                             .tables = &tables,
                             .log = log,
                             .pages = page_choice_start(board, attempt->set),
-                            .remote_memory = attempt->remote_memory};
+                            .remote_memory = attempt->remote_memory,
+                            .memory_matters = attempt->memory_matters};
     search.base = cost_of(&tables.order, COST_KIND, kind_cost(attempt->kinds, board->hybrid));
     look_at_nodes(&search);
     size_t states = (size_t)(demand->vcpus + 1) * (demand->extras + 1);
@@ -466,6 +477,7 @@ static bool solve_with(const struct board *board, const struct demand *demand, c
         write_solution(&search, ret_solution);
     if (log)
         log->cut |= search.cut;
+    *attempt->memory_matters |= search.cut; /* who knows */
     free(search.now);
     free(search.next);
     tables_finish(&tables);
@@ -496,21 +508,26 @@ static bool solve_hybrid(const struct board *board, const struct demand *demand,
     return found;
 }
 
+/* *memory_matters: other pages, or pages elsewhere, may help when these do not. */
 static bool solve_set(const struct board *board, const struct demand *demand, const struct page_set *set,
-                      struct solution *ret_solution, struct candidates *log)
+                      struct solution *ret_solution, struct candidates *log, bool *memory_matters)
 {
     unsigned may_be_remote = demand->page_bytes && !demand->passthrough && demand->numa != VM_NUMA_STRICT;
     struct page_choice most = page_choice_start(board, set);
     uint64_t pages = 0;
     for (unsigned n = 0; n < board->node_count; n++)
         pages += page_set_left(board, set, n, most.size[n]);
-    if (demand->page_bytes && pages < set->pages)
+    *memory_matters = demand->page_bytes && pages < set->pages;
+    if (*memory_matters)
         return false;
     for (unsigned remote = 0; remote <= may_be_remote; remote++) {
-        struct attempt attempt = {PERFORMANCE | EFFICIENCY, set, remote};
+        struct attempt attempt = {PERFORMANCE | EFFICIENCY, set, remote, memory_matters};
+        *memory_matters = false;
         if (board->hybrid ? solve_hybrid(board, demand, attempt, ret_solution, log)
                           : solve_with(board, demand, &attempt, ret_solution, log))
             return true;
+        if (!*memory_matters)
+            return false;
     }
     return false;
 }
@@ -520,8 +537,9 @@ bool search_solve(const struct board *board, const struct demand *demand, struct
 {
     struct page_set sets[PAGE_SETS_MAX];
     unsigned count = page_sets_of(board, demand, sets);
-    for (unsigned i = 0; i < count; i++)
-        if (solve_set(board, demand, &sets[i], ret_solution, log))
+    bool memory_matters = true;
+    for (unsigned i = 0; i < count && memory_matters; i++)
+        if (solve_set(board, demand, &sets[i], ret_solution, log, &memory_matters))
             return true;
     return false;
 }

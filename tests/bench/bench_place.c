@@ -1,6 +1,7 @@
 /* How long one placement takes on a large host that is mostly promised already: the median over ordinary questions, and
  * the worst case a random search can find (it keeps the hardest question so far and changes it a little). */
 #include <stdio.h>
+#include <time.h>
 
 #include "tests/bench/budget.h"
 #include "tests/unit/synthetic.h"
@@ -72,9 +73,17 @@ static struct claim_book *fill(const struct question *q, const struct host *host
     return book;
 }
 
+/* Planning waits for nothing, so the thread's own time is what it takes; a search for the worst case would otherwise
+ * find the moment when something else ran. */
+static uint64_t cpu_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 struct answer {
-    uint64_t plan_ns;
-    uint64_t suggest_ns;
+    uint64_t plan_ns; /* of CPU time */
     bool admitted;
     unsigned vms;
 };
@@ -90,9 +99,9 @@ static struct answer ask(const struct question *q)
     struct claim_book *book = fill(q, host, &policy, decision, &answer.vms);
     struct vm_spec spec = spec_of(q);
     for (int i = 0; i < 3; i++) {
-        uint64_t start = now_monotonic_ns();
+        uint64_t start = cpu_time_ns();
         place_plan(host, &policy, claim_book_claims(book), &spec, NULL, decision);
-        uint64_t took = now_monotonic_ns() - start;
+        uint64_t took = cpu_time_ns() - start;
         answer.plan_ns = took < answer.plan_ns ? took : answer.plan_ns;
     }
     answer.admitted = decision->admitted;
