@@ -53,6 +53,21 @@ static uint64_t status_bytes(const char *status, const char *key)
     return 0;
 }
 
+/* A row of /proc/PID/task/TID/sched, "wait_sum : 12.345678": milliseconds and nanoseconds. Older kernels put words
+ * before the key ("se.statistics."); kernels without SCHED_DEBUG have no such file. Counted while
+ * kernel.sched_schedstats is 1. */
+static uint64_t sched_ns(const char *sched, const char *key)
+{
+    const char *at = strstr(sched, key);
+    const char *value = at ? at + strlen(key) + strspn(at + strlen(key), " ") : "";
+    if (*value != ':')
+        return UINT64_MAX;
+    char *end;
+    uint64_t ms = strtoull(value + 1, &end, 10);
+    uint64_t ns = *end == '.' ? strtoull(end + 1, NULL, 10) : 0;
+    return ns < 1000000 && ms < UINT64_MAX / 1000000 - 1 ? ms * 1000000 + ns : UINT64_MAX;
+}
+
 /* "CPU 3/KVM", "CPU 3/TCG" */
 static bool is_vcpu(const char *comm, unsigned *ret_index)
 {
@@ -71,8 +86,9 @@ static void read_thread(const char *root, const char *folder, struct process_usa
     auto_text comm = {0};
     auto_text schedstat = {0};
     auto_text stat = {0};
+    auto_text sched = {0};
     struct error gone;
-    struct vcpu_usage vcpu = {0};
+    struct vcpu_usage vcpu = {.wait_ns = UINT64_MAX};
     if (read_in(root, folder, "comm", &comm, &gone) || !is_vcpu(text_cstr(&comm), &vcpu.index) ||
         read_in(root, folder, "stat", &stat, &gone))
         return;
@@ -84,6 +100,8 @@ static void read_thread(const char *root, const char *folder, struct process_usa
     } else { /* a kernel without them counts in ticks */
         vcpu.run_ns = ticks_to_ns(stat_number(text_cstr(&stat), 14) + stat_number(text_cstr(&stat), 15));
     }
+    if (read_in(root, folder, "sched", &sched, &gone) == 0)
+        vcpu.wait_ns = sched_ns(text_cstr(&sched), "wait_sum");
     usage->vcpu = must_realloc(usage->vcpu, usage->vcpu_count + 1, sizeof *usage->vcpu);
     usage->vcpu[usage->vcpu_count++] = vcpu;
 }

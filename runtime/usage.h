@@ -8,6 +8,7 @@ struct vcpu_usage {
     unsigned index;
     uint64_t run_ns;   /* on a CPU */
     uint64_t delay_ns; /* runnable, and something else ran */
+    uint64_t wait_ns;  /* the same as the scheduler's own statistics have it; UINT64_MAX: the kernel does not tell */
     int last_cpu;
 };
 

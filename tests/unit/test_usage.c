@@ -29,6 +29,9 @@ static void a_process_is_read(void)
              "Name:\tqemu\nVmLck:\t    2048 kB\nVmRSS:\t   10 kB\nVmRSSx:\t1 kB\nHugetlbPages:\t   65536 kB\n");
     put_thread("7", "qemu-system-x86\n", STAT("qemu", "0"), "1 2 3\n");
     put_thread("9", "CPU 0/KVM\n", STAT("CPU 0/KVM", "5"), "1500000001 77 9\n");
+    tree_put(&tree, "/proc/7/task/9/sched",
+             "CPU 0/KVM (9, #threads: 4)\n---\nse.statistics.wait_max     :     1.000000\n"
+             "se.statistics.wait_sum                       :          1234.000567\nwait_count   :  3\n");
     put_thread("10", "CPU 12/TCG\n", STAT("CPU 12/TCG", "2"), NULL);
     put_thread("11", "CPU x/KVM\n", STAT("CPU x/KVM", "2"), "1 1 1\n");
     put_thread("12", "CPU 99999/KVM\n", STAT("CPU", "2"), "1 1 1\n");
@@ -47,6 +50,7 @@ static void a_process_is_read(void)
         CHECK(vcpu->index == 0 || vcpu->index == 12);
         CHECK_INT(vcpu->run_ns, vcpu->index ? 250 * tick_ns : 1500000001);
         CHECK_INT(vcpu->delay_ns, vcpu->index ? 0 : 77);
+        CHECK(vcpu->wait_ns == (vcpu->index ? UINT64_MAX : 1234000567u));
         CHECK_INT(vcpu->last_cpu, vcpu->index ? 2 : 5);
     }
     process_usage_finish(&usage);
@@ -61,12 +65,14 @@ static void broken_files_do_no_harm(void)
     tree_put(&tree, "/proc/7/stat", "7 (x");
     tree_put(&tree, "/proc/7/status", "VmRSS");
     put_thread("9", "CPU 0/KVM", "", "");
+    tree_put(&tree, "/proc/7/task/9/sched", "wait_sum : 1.9999999999999");
     struct error err;
     struct process_usage usage;
     CHECK_INT(process_usage_read(tree.root, 7, &usage, &err), 0);
     CHECK_INT(usage.user_ns, 0);
     CHECK_INT(usage.resident_bytes, 0);
     CHECK_INT(usage.vcpu_count, 1);
+    CHECK(usage.vcpu[0].wait_ns == UINT64_MAX);
     process_usage_finish(&usage);
     tree_remove(&tree);
 }
