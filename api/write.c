@@ -123,10 +123,12 @@ static int check_namespace_exists(const struct call *call, struct error *err)
 static int store_new(struct api *api, json_t *object, json_t **ret_stored, struct error *err)
 {
     bool is_generated = json_text_at(object, "metadata.generateName", "")[0] != '\0';
+    if (!is_generated)
+        return store_create(api->store, json_incref(object), ret_stored, err);
     for (unsigned try = 0;; try++) {
         if (store_create(api->store, json_clone(object), ret_stored, err) == 0)
             return 0;
-        if (err->kind != ERROR_ALREADY_EXISTS || !is_generated || try == LIMIT_GENERATED_NAME_TRIES)
+        if (err->kind != ERROR_ALREADY_EXISTS || try == LIMIT_GENERATED_NAME_TRIES)
             return -1;
         prepare_generate_name(object);
     }
