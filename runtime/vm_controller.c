@@ -89,8 +89,19 @@ static void delete_vmi(struct runtime *runtime, const json_t *vm, const json_t *
                  json_text_at(vmi, "metadata.uid", ""));
 }
 
+/* A copy whose metadata and status may be changed; its spec is the stored one. */
+static json_t *copy_for_status(const json_t *vm)
+{
+    json_t *copy = json_copy((json_t *)vm);
+    json_t *status = json_object_get(vm, "status");
+    json_object_set_new(copy, "metadata", json_clone(json_object_get(vm, "metadata")));
+    json_object_set_new(copy, "status", json_is_object(status) ? json_clone(status) : json_object());
+    return copy;
+}
+
 static void turn_on(json_t *vm)
 {
+    json_object_set_new(vm, "spec", json_clone(json_object_get(vm, "spec")));
     if (json_at(vm, "spec.running"))
         json_put_at(vm, "spec.running", json_true());
     else
@@ -243,9 +254,7 @@ void vm_control(struct runtime *runtime, struct machine *machine)
     machine->keeps_claim = step.wants_claim;
     machine->vm_wake_s = step.wake_s;
 
-    auto_json *next = json_clone(vm);
-    if (!json_is_object(json_object_get(next, "status")))
-        json_object_set_new(next, "status", json_object());
+    auto_json *next = copy_for_status(vm);
     bool bump = false;
     struct error failure;
     struct vm_report report = {.now_s = view.now_s, .backs_off = step.action == VM_WAIT && step.wake_s > 0};
