@@ -74,7 +74,7 @@ const struct verb VERBS[] = {
     {"tune", verb_tune, "plan|apply --cpus LIST [--level safe|full] | show | undo [--all] [-o json] [--state-dir DIR]",
      "Move what disturbs real-time CPUs off them, and put it back", "Host"},
     {"latency", verb_latency,
-     "host [--cpus LIST] [--duration TIME] [--kind timer|gaps|both] [--load] | vm NAME|-f FILE [same options] | watch NAME [--duration TIME] | ab --knob KNOB --cpus LIST [--keep] | list | show NAME | compare A B [-o json] | export NAME --format FORMAT",
+     "host [--cpus LIST] [--duration TIME] [--kind timer|gaps|both] [--load] [--trace] | vm NAME|-f FILE [same options] | guest NAME [same options] | watch NAME [--duration TIME] [--counters] | ab --knob KNOB --cpus LIST [--keep] | list | show NAME | compare A B [-o json] | export NAME --format FORMAT",
      "Measure how late and how often interrupted a real-time thread would be, and keep what was measured", "Host"},
     {"image", verb_image,
      "import NAME FILE|oci:DIR|docker-archive:FILE | pull NAME | list [-o json] | remove NAME [--path PATH] [--state-dir DIR]",

@@ -1,6 +1,7 @@
 /* rtvmd latency: measures, keeps what was measured, compares. The host is measured by this very process; the daemon is
  * asked only which CPUs belong to VMs, for a measuring thread would take them away from these. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,38 @@ char *latency_folder(const char *state_dir)
 {
     auto_free char *own = state_dir ? must_strdup(state_dir) : paths_state_dir();
     return must_format("%s/latency", own);
+}
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    is_interrupted = 1;
+}
+
+void latency_catch_interrupts(void)
+{
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+}
+
+bool latency_is_interrupted(void)
+{
+    return is_interrupted;
+}
+
+int latency_read_common(int argc, char **argv, const struct verb_option *options, size_t count,
+                        struct latency_common *common, int *ret_positional, struct error *err)
+{
+    if (verb_options("latency", argc, argv, options, count, ret_positional, &common->done, err) < 0)
+        return -1;
+    if (common->done)
+        return 0;
+    if (common->remote.output && strcmp(common->remote.output, "json") != 0)
+        return fail(err, ERROR_BAD_REQUEST, "-o %s: want json", common->remote.output);
+    return latency_duration_parse(common->duration, &common->duration_ms, err) < 0 ? error_prefix(err, "--duration")
+                                                                                   : 0;
 }
 
 bool latency_progress(unsigned percent, const char *what, void *arg)
@@ -147,6 +180,11 @@ static int choose_cpus(const struct host *host, struct host_arguments *a, struct
     return 0;
 }
 
+static bool show_until_interrupted(unsigned percent, const char *what, void *arg)
+{
+    return latency_progress(percent, what, arg) && !latency_is_interrupted();
+}
+
 static int run_on_host(struct host_arguments *a, struct error *err)
 {
     static struct host host;
@@ -163,8 +201,11 @@ static int run_on_host(struct host_arguments *a, struct error *err)
     };
     memcpy(request.wanted, a->wanted, sizeof request.wanted);
     auto_measure_result result = {0};
-    if (measure_here(&request, latency_progress, NULL, &result, err) < 0)
+    latency_catch_interrupts();
+    if (measure_here(&request, show_until_interrupted, NULL, &result, err) < 0)
         return -1;
+    if (latency_is_interrupted())
+        return fail(err, ERROR_CONFLICT, "interrupted; nothing is stored");
     struct run_facts facts = {
         .target = "host",
         .kind = measure_kind_text(request.wanted),
@@ -197,8 +238,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } PARTS[] = {
-    {"host", latency_host}, {"vm", latency_vm},     {"watch", latency_watch},     {"ab", latency_ab},
-    {"list", latency_list}, {"show", latency_show}, {"compare", latency_compare}, {"export", latency_export},
+    {"host", latency_host},   {"vm", latency_vm},           {"guest", latency_guest},
+    {"watch", latency_watch}, {"ab", latency_ab},           {"list", latency_list},
+    {"show", latency_show},   {"compare", latency_compare}, {"export", latency_export},
 };
 
 int verb_latency(int argc, char **argv)

@@ -1,7 +1,6 @@
 /* rtvmd latency ab: turns one knob of host tuning there and back, measures in between, and tells whether it made the
  * difference. Every turn is journaled before it is made (runtime/tune); needs the state folder for itself, as rtvmd
  * tune does. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,14 +32,6 @@ struct ab_arguments {
     unsigned round_count;
     struct measure_request request;
 };
-
-static volatile sig_atomic_t is_interrupted;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    is_interrupted = 1;
-}
 
 static int read_arguments(int argc, char **argv, struct ab_arguments *a, struct error *err)
 {
@@ -118,7 +109,7 @@ static bool show(unsigned percent, const char *what, void *arg)
     (void)what;
     if (percent < 100 || ab->step + 1 == all)
         latency_progress((ab->step * 100 + percent) / all, ab->step % SIDES ? "B" : "A", NULL);
-    return !is_interrupted;
+    return !latency_is_interrupted();
 }
 
 static int measure_side(struct ab *ab, unsigned side, struct error *err)
@@ -126,7 +117,7 @@ static int measure_side(struct ab *ab, unsigned side, struct error *err)
     auto_measure_result result = {0};
     if (measure_here(&ab->arguments->request, show, ab, &result, err) < 0)
         return -1;
-    if (is_interrupted)
+    if (latency_is_interrupted())
         return fail(err, ERROR_CONFLICT, "interrupted; the knob is as it was");
     ab->fifo = ab->fifo && result.fifo;
     ab_add(&ab->side[side], &result.measurements);
@@ -224,9 +215,11 @@ static int run_ab(struct ab_arguments *a, struct error *err)
     struct ab ab = {.arguments = a, .fifo = true};
     ab.store = store_open(a->state_dir ? a->state_dir : usual, NULL, err);
     if (!ab.store)
-        return err->kind == ERROR_CONFLICT ? error_prefix(err, "not beside a daemon, its VMs would suffer") : -1;
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
+        return err->kind == ERROR_CONFLICT
+                   ? error_prefix(err, "knobs are turned through the journal of host changes, which a running daemon "
+                                       "has for itself; stop it meanwhile (its VMs run on, untouched)")
+                   : -1;
+    latency_catch_interrupts();
     int r = try_knob(&ab, err);
     if (r == 0)
         r = measure_in_turns(&ab, err);

@@ -1,6 +1,5 @@
-/* rtvmd latency vm: the probe guest in place of a VM. The daemon does it (a LatencyTest object); here it is asked for,
- * watched, shown and cleared away. */
-#include <signal.h>
+/* rtvmd latency vm: the probe guest in place of a VM; rtvmd latency guest: tools inside of one that runs. The daemon
+ * does it (a LatencyTest object); here it is asked for, watched, shown and cleared away. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,27 +13,29 @@
 enum { LOOK_MS = 250 };
 
 struct vm_arguments {
-    struct remote_options remote;
+    struct latency_common common;
     const char *file;
-    const char *duration;
     const char *kind;
     const char *name;
-    const char *output;
     const char *machine; /* of a VM; NULL: the file */
     bool load;
-    bool done;
-    uint64_t duration_ms;
+    bool inside; /* tools in the guest that runs */
 };
 
-static volatile sig_atomic_t is_interrupted;
+#define KIND_OPTION(a)                                                                     \
+    {                                                                                      \
+        .name = "kind", .value = "KIND", .text = &(a)->kind, .help = "timer, gaps or both" \
+    }
+#define LOAD_OPTION(a)                                                                                     \
+    {                                                                                                      \
+        .name = "load", .flag = &(a)->load, .help = "Load the housekeeping CPUs; else there is no verdict" \
+    }
+#define NAME_OPTION(a)                                                                   \
+    {                                                                                    \
+        .name = "name", .value = "NAME", .text = &(a)->name, .help = "Of the stored run" \
+    }
 
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    is_interrupted = 1;
-}
-
-static int read_arguments(int argc, char **argv, struct vm_arguments *a, struct error *err)
+static int read_vm_arguments(int argc, char **argv, struct vm_arguments *a, struct error *err)
 {
     const struct verb_option options[] = {
         {.letter = 'f',
@@ -42,25 +43,36 @@ static int read_arguments(int argc, char **argv, struct vm_arguments *a, struct 
          .value = "FILE",
          .text = &a->file,
          .help = "A manifest, in place of a VM's name"},
-        {.name = "duration", .value = "TIME", .text = &a->duration, .help = "10s; both kinds share it"},
-        {.name = "kind", .value = "KIND", .text = &a->kind, .help = "timer, gaps or both"},
-        {.name = "load", .flag = &a->load, .help = "Load the housekeeping CPUs; else there is no verdict"},
-        {.name = "name", .value = "NAME", .text = &a->name, .help = "Of the stored run"},
-        {.letter = 'o', .name = "output", .value = "FORMAT", .text = &a->remote.output, .help = "json"},
-        REMOTE_NAMESPACE_OPTION(a->remote),
-        REMOTE_SOCKET_OPTION(a->remote),
+        KIND_OPTION(a),
+        LOAD_OPTION(a),
+        NAME_OPTION(a),
+        LATENCY_COMMON_OPTIONS(a->common),
     };
     int positional;
-    if (verb_options("latency", argc, argv, options, ARRAY_SIZE(options), &positional, &a->done, err) < 0)
+    if (latency_read_common(argc, argv, options, ARRAY_SIZE(options), &a->common, &positional, err) < 0)
         return -1;
-    if (a->done)
-        return 0;
-    if (positional > 1 || (positional == 1) == (a->file != NULL))
+    if (!a->common.done && (positional > 1 || (positional == 1) == (a->file != NULL)))
         return fail(err, ERROR_BAD_REQUEST, "want rtvmd latency vm NAME, or rtvmd latency vm -f FILE");
-    if (a->remote.output && strcmp(a->remote.output, "json") != 0)
-        return fail(err, ERROR_BAD_REQUEST, "-o %s: want json", a->remote.output);
     a->machine = positional == 1 ? argv[0] : NULL;
-    return latency_duration_parse(a->duration, &a->duration_ms, err) < 0 ? error_prefix(err, "--duration") : 0;
+    return 0;
+}
+
+static int read_guest_arguments(int argc, char **argv, struct vm_arguments *a, struct error *err)
+{
+    const struct verb_option options[] = {
+        KIND_OPTION(a),
+        LOAD_OPTION(a),
+        NAME_OPTION(a),
+        LATENCY_COMMON_OPTIONS(a->common),
+    };
+    int positional;
+    if (latency_read_common(argc, argv, options, ARRAY_SIZE(options), &a->common, &positional, err) < 0)
+        return -1;
+    if (!a->common.done && positional != 1)
+        return fail(err, ERROR_BAD_REQUEST, "say which: rtvmd latency guest NAME");
+    a->machine = argv[0];
+    a->inside = true;
+    return 0;
 }
 
 /* The VMI of a file: as it is, or the template of a VM. */
@@ -93,11 +105,13 @@ static json_t *object_of(const struct vm_arguments *a, struct error *err)
     json_t *template = a->file ? read_template(a->file, err) : NULL;
     if (a->file && !template)
         return NULL;
-    json_t *spec = json_pack("{s:s, s:s, s:b}", "kind", a->kind, "duration", a->duration, "load", (int)a->load);
+    json_t *spec = json_pack("{s:s, s:s, s:b}", "kind", a->kind, "duration", a->common.duration, "load", (int)a->load);
     if (template)
         json_object_set_new(spec, "template", template);
     else
         json_object_set_new(spec, "virtualMachine", json_string(a->machine));
+    if (a->inside)
+        json_object_set_new(spec, "insideGuest", json_true());
     if (a->name)
         json_object_set_new(spec, "runName", json_string(a->name));
     return json_pack("{s:s, s:s, s:{s:s}, s:o}", "apiVersion", "rtvmd.io/v1alpha1", "kind", "LatencyTest", "metadata",
@@ -118,16 +132,11 @@ static int call(const struct client *client, const char *method, const char *pat
     return client_call(client, &request, reply, err);
 }
 
-/* The daemon writes down progress now and then; in between we know the time ourselves. */
-static void show_progress(const struct vm_arguments *a, const json_t *test, uint64_t *started_ms, char *last_message)
+static void show_progress(const struct vm_arguments *a, const json_t *test, char *last_message)
 {
     const char *message = json_text_at(test, "status.message", "");
-    bool runs = strcmp(json_text_at(test, "status.phase", ""), "Running") == 0;
-    if (runs && *started_ms == 0)
-        *started_ms = now_monotonic_ms();
-    if (runs) {
-        uint64_t percent = (now_monotonic_ms() - *started_ms) * 100 / a->duration_ms;
-        latency_progress(percent < 99 ? (unsigned)percent : 99, "probe", NULL);
+    if (strcmp(json_text_at(test, "status.phase", ""), "Running") == 0) {
+        latency_progress((unsigned)json_int_at(test, "status.progress", 0), a->inside ? "guest" : "probe", NULL);
     } else if (message[0] && strncmp(message, last_message, ERROR_TEXT_MAX - 1) != 0) {
         fprintf(stderr, "%s\n", message);
         snprintf(last_message, ERROR_TEXT_MAX, "%s", message);
@@ -136,20 +145,19 @@ static void show_progress(const struct vm_arguments *a, const json_t *test, uint
 
 static int follow(const struct vm_arguments *a, const struct client *client, const char *path, struct error *err)
 {
-    uint64_t started_ms = 0;
     char message[ERROR_TEXT_MAX] = "";
-    while (!is_interrupted) {
+    while (!latency_is_interrupted()) {
         auto_reply reply = {0};
         if (call(client, "GET", path, NULL, &reply, err) < 0)
             return -1;
         const char *phase = json_text_at(reply.body, "status.phase", "");
         if (strcmp(phase, "Succeeded") == 0) {
-            latency_progress(100, "probe", NULL);
+            latency_progress(100, a->inside ? "guest" : "probe", NULL);
             return 0;
         }
         if (strcmp(phase, "Failed") == 0)
             return fail(err, ERROR_UNAVAILABLE, "%s", json_text_at(reply.body, "status.message", "it failed"));
-        show_progress(a, reply.body, &started_ms, message);
+        show_progress(a, reply.body, message);
         nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000L}, NULL);
     }
     return fail(err, ERROR_CONFLICT, "interrupted");
@@ -163,7 +171,7 @@ static int show_run(const struct vm_arguments *a, const struct client *client, c
     auto_free char *whole = must_format("%s/run", path);
     if (call(client, "GET", whole, NULL, &reply, err) < 0 || run_read(reply.body, &run, err) < 0)
         return -1;
-    if (a->remote.output)
+    if (a->common.remote.output)
         json_write_pretty(reply.body, &out);
     else
         latency_write(&run, &out);
@@ -174,13 +182,12 @@ static int show_run(const struct vm_arguments *a, const struct client *client, c
 static int run_test(const struct vm_arguments *a, struct error *err)
 {
     auto_client client;
-    client_init(&client, a->remote.socket);
+    client_init(&client, a->common.remote.socket);
     auto_json *object = object_of(a, err);
     auto_reply made = {0};
     auto_free char *collection =
-        must_format("/apis/rtvmd.io/v1alpha1/namespaces/%s/latencytests", a->remote.namespace_);
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
+        must_format("/apis/rtvmd.io/v1alpha1/namespaces/%s/latencytests", a->common.remote.namespace_);
+    latency_catch_interrupts();
     if (!object || call(&client, "POST", collection, object, &made, err) < 0)
         return -1;
     auto_free char *path = must_format("%s/%s", collection, json_text_at(made.body, "metadata.name", ""));
@@ -193,13 +200,24 @@ static int run_test(const struct vm_arguments *a, struct error *err)
     return r;
 }
 
+static int start(const char *verb, int argc, char **argv,
+                 int (*read)(int argc, char **argv, struct vm_arguments *a, struct error *err))
+{
+    struct vm_arguments a = {.common = {.remote = {.namespace_ = "default"}, .duration = "10s"}, .kind = "both"};
+    struct error err;
+    if (read(argc, argv, &a, &err) < 0)
+        return verb_fail(verb, &err);
+    if (a.common.done)
+        return 0;
+    return run_test(&a, &err) < 0 ? verb_fail(verb, &err) : 0;
+}
+
 int latency_vm(int argc, char **argv)
 {
-    struct vm_arguments a = {.remote = {.namespace_ = "default"}, .duration = "10s", .kind = "both"};
-    struct error err;
-    if (read_arguments(argc, argv, &a, &err) < 0)
-        return verb_fail("latency vm", &err);
-    if (a.done)
-        return 0;
-    return run_test(&a, &err) < 0 ? verb_fail("latency vm", &err) : 0;
+    return start("latency vm", argc, argv, read_vm_arguments);
+}
+
+int latency_guest(int argc, char **argv)
+{
+    return start("latency guest", argc, argv, read_guest_arguments);
 }

@@ -14,45 +14,35 @@
 enum { PROGRESS_MS = 200 };
 
 struct watch_arguments {
-    struct remote_options remote;
-    const char *duration;
+    struct latency_common common;
     const char *machine;
     bool counters;
-    bool done;
-    uint64_t duration_ms;
 };
 
 static int read_arguments(int argc, char **argv, struct watch_arguments *a, struct error *err)
 {
     const struct verb_option options[] = {
-        {.name = "duration", .value = "TIME", .text = &a->duration, .help = "10s"},
         {.name = "counters",
          .flag = &a->counters,
          .help = "Look at counters only, without the kernel's osnoise tracer"},
-        {.letter = 'o', .name = "output", .value = "FORMAT", .text = &a->remote.output, .help = "json"},
-        REMOTE_NAMESPACE_OPTION(a->remote),
-        REMOTE_SOCKET_OPTION(a->remote),
+        LATENCY_COMMON_OPTIONS(a->common),
     };
     int positional;
-    if (verb_options("latency", argc, argv, options, ARRAY_SIZE(options), &positional, &a->done, err) < 0)
+    if (latency_read_common(argc, argv, options, ARRAY_SIZE(options), &a->common, &positional, err) < 0)
         return -1;
-    if (a->done)
-        return 0;
-    if (positional != 1)
+    if (!a->common.done && positional != 1)
         return fail(err, ERROR_BAD_REQUEST, "say which: rtvmd latency watch NAME");
-    if (a->remote.output && strcmp(a->remote.output, "json") != 0)
-        return fail(err, ERROR_BAD_REQUEST, "-o %s: want json", a->remote.output);
     a->machine = argv[0];
-    return latency_duration_parse(a->duration, &a->duration_ms, err) < 0 ? error_prefix(err, "--duration") : 0;
+    return 0;
 }
 
 static int find_cpus(const struct watch_arguments *a, struct client_reply *placement, struct cpuset *ret_cpus,
                      struct error *err)
 {
     auto_client client;
-    client_init(&client, a->remote.socket);
+    client_init(&client, a->common.remote.socket);
     auto_free char *path =
-        must_format("/apis/rtvmd.io/v1alpha1/namespaces/%s/placements/%s", a->remote.namespace_, a->machine);
+        must_format("/apis/rtvmd.io/v1alpha1/namespaces/%s/placements/%s", a->common.remote.namespace_, a->machine);
     const struct client_request request = {.method = "GET", .path = path};
     if (client_call(&client, &request, placement, err) < 0)
         return -1;
@@ -85,7 +75,7 @@ static void mark_own(json_t *list, const char *id, const json_t *proof)
 static void wait_and_show(uint64_t duration_ms, struct disturbance *started)
 {
     uint64_t start_ms = now_monotonic_ms();
-    for (uint64_t gone; (gone = now_monotonic_ms() - start_ms) < duration_ms;) {
+    for (uint64_t gone; (gone = now_monotonic_ms() - start_ms) < duration_ms && !latency_is_interrupted();) {
         latency_progress((unsigned)(gone * 100 / duration_ms), "watch", NULL);
         disturbance_poll(started);
         uint64_t left = duration_ms - gone;
@@ -101,19 +91,23 @@ static int watch(const struct watch_arguments *a, struct error *err)
     auto_free struct cpuset_text *list = must_calloc(1, sizeof *list);
     if (find_cpus(a, &placement, &cpus, err) < 0)
         return -1;
+    latency_catch_interrupts();
     struct disturbance *started = disturbance_start(&cpus, !a->counters);
-    wait_and_show(a->duration_ms, started);
+    wait_and_show(a->common.duration_ms, started);
     auto_json *disturbance = disturbance_end(started);
+    if (latency_is_interrupted())
+        return fail(err, ERROR_CONFLICT, "interrupted");
     const json_t *proof = json_at(placement.body, "status.proof");
     mark_own(json_at(disturbance, "threads"), "tid", proof);
     mark_own(json_at(disturbance, "noise.sources"), "id", proof);
     auto_json *answer = json_pack("{s:s, s:s, s:I, s:O}", "target", a->machine, "cpus", cpuset_format(&cpus, list),
-                                  "durationMs", (json_int_t)a->duration_ms, "disturbance", disturbance);
+                                  "durationMs", (json_int_t)a->common.duration_ms, "disturbance", disturbance);
     auto_text out = {0};
-    if (a->remote.output) {
+    if (a->common.remote.output) {
         json_write_pretty(answer, &out);
     } else {
-        text_printf(&out, "%s, vCPUs on CPUs %s, %.1f s\n", a->machine, list->text, (double)a->duration_ms / 1000);
+        text_printf(&out, "%s, vCPUs on CPUs %s, %.1f s\n", a->machine, list->text,
+                    (double)a->common.duration_ms / 1000);
         latency_write_disturbance(disturbance, &out);
     }
     fputs(text_cstr(&out), stdout);
@@ -122,11 +116,11 @@ static int watch(const struct watch_arguments *a, struct error *err)
 
 int latency_watch(int argc, char **argv)
 {
-    struct watch_arguments a = {.remote = {.namespace_ = "default"}, .duration = "10s"};
+    struct watch_arguments a = {.common = {.remote = {.namespace_ = "default"}, .duration = "10s"}};
     struct error err;
     if (read_arguments(argc, argv, &a, &err) < 0)
         return verb_fail("latency watch", &err);
-    if (a.done)
+    if (a.common.done)
         return 0;
     return watch(&a, &err) < 0 ? verb_fail("latency watch", &err) : 0;
 }

@@ -4,7 +4,6 @@
 #include "rtvmd/base/log.h"
 #include "runtime/inside.h"
 #include "runtime/latency/latency_job.h"
-#include "runtime/latency/run_files.h"
 
 /* LatencyTest objects: which of them may measure now, and what came of it. One at a time: two measurements at once
  * disturb each other. The CPUs of a host test are claimed like a VM's, so that none of them is anybody else's while it
@@ -18,11 +17,12 @@ struct latency_run {
     struct runtime *runtime;
     struct latency_job job;
     atomic_bool stop;
+    atomic_uint percent;
     struct work_host *host;
     char *namespace_;
     char *name;
+    char *domain; /* LATENCY_GUEST */
     char uid[64];
-    uint64_t started_ms;
     bool failed;
     struct error err;
 };
@@ -100,6 +100,7 @@ static void finish_run(struct latency_run *run)
     job_drop_host(run->host);
     free(run->namespace_);
     free(run->name);
+    free(run->domain);
     free(run);
 }
 
@@ -142,13 +143,12 @@ void latency_tests_tick(void *arg)
     if (!run)
         return;
     uint64_t duration_ms = run->job.request.duration_ms;
-    uint64_t gone_ms = now_monotonic_ms() - run->started_ms;
+    unsigned percent = atomic_load(&run->percent);
     uint64_t step_ms = duration_ms / PROGRESS_STEPS;
     auto_json *test = store_get(runtime->store, KIND, run->namespace_, run->name);
     if (test) {
         json_t *next = json_deep_copy(test);
-        json_put_at(next, "status.progress",
-                    json_integer(gone_ms >= duration_ms ? 99 : (json_int_t)(gone_ms * 100 / duration_ms)));
+        json_put_at(next, "status.progress", json_integer(percent < 99 ? percent : 99));
         object_store(runtime, next, false);
     }
     loop_timer_arm(runtime->latency_timer, step_ms < PROGRESS_MIN_MS   ? PROGRESS_MIN_MS
@@ -172,7 +172,6 @@ static void send_off(const struct error *failure, void *arg)
         struct cpuset housekeeping = runtime_housekeeping(runtime);
         runtime->latency_pool = worker_pool_new(runtime->loop, runtime->hooks.threads ? 1 : 0, &housekeeping);
     }
-    run->started_ms = now_monotonic_ms();
     latency_tests_tick(runtime);
     worker_submit(runtime->latency_pool, &run->worker);
 }
@@ -189,6 +188,7 @@ static struct latency_run *new_run(struct runtime *runtime, const json_t *test, 
     strncpy(run->uid, json_text_at(test, "metadata.uid", ""), sizeof run->uid - 1);
     run->job.target = wanted->target;
     run->job.stop = &run->stop;
+    run->job.percent = &run->percent;
     run->job.host = &run->host->host;
     run->job.folder = must_format("%s/latency", runtime->state_dir);
     run->job.run_name = must_strdup(wanted->run_name);
@@ -411,6 +411,40 @@ static int try_vm(struct runtime *runtime, const json_t *test, const struct late
     return fail(err, ERROR_CONFLICT, "%s", reason_to_wait(vmi));
 }
 
+/* ---- tools inside of a VM that runs */
+
+static char *ask_guest(void *arg, const char *command, struct error *err)
+{
+    const struct latency_run *run = arg;
+    return hypervisor_agent(run->runtime->hypervisor, run->domain, command, err);
+}
+
+static int try_guest(struct runtime *runtime, const json_t *test, const struct latency_test *wanted, struct error *err)
+{
+    const char *namespace_ = json_text_at(test, "metadata.namespace", "");
+    const char *name = wanted->virtual_machine;
+    auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", namespace_, name);
+    if (!vmi || vmi_status_phase(vmi) != VMI_RUNNING)
+        return fail(err, ERROR_UNAVAILABLE, "virtual machine %s does not run: start it first", name);
+    if (!condition_is(vmi, "AgentConnected", "True"))
+        return fail(err, ERROR_UNAVAILABLE,
+                    "virtual machine %s has no guest agent connected: install and start qemu-guest-agent in it", name);
+    struct machine *machine = machine_get(runtime, namespace_, name);
+    auto_free struct placement *placement = must_calloc(1, sizeof *placement);
+    auto_json *claimed = store_claim_placement(runtime->store, machine->key);
+    if (placement_from_json(claimed, placement, err) < 0)
+        return error_prefix(err, "placement of %s", name);
+    struct latency_run *run = new_run(runtime, test, wanted);
+    run->domain = must_strdup(machine->domain_name);
+    run->job.subject = must_format("%s/%s", namespace_, name);
+    run->job.agent = (struct guest_agent){ask_guest, run};
+    run->job.guest_vcpus = placement->realtime_vcpus;
+    run->job.vcpu_count = placement->vcpu_count;
+    take_vm(runtime, vmi, &run->job);
+    begin(runtime, test, wanted, run);
+    return 0;
+}
+
 /* ---- the gate in front of a VM */
 
 struct others {
@@ -468,7 +502,8 @@ static void try(struct runtime *runtime, const json_t *test)
     int r = latency_test_decode(test, &wanted, &err);
     if (r == 0)
         r = wanted.target == LATENCY_HOST ? try_host(runtime, test, &wanted, &err)
-                                          : try_vm(runtime, test, &wanted, &err);
+            : wanted.target == LATENCY_VM ? try_vm(runtime, test, &wanted, &err)
+                                          : try_guest(runtime, test, &wanted, &err);
     if (r == 0)
         return;
     if (err.kind == ERROR_CONFLICT)
@@ -543,56 +578,4 @@ void latency_tests_end(struct runtime *runtime)
     worker_pool_free(take(runtime->latency_pool));
     if (runtime->latency_run)
         finish_run(take(runtime->latency_run)); /* it was never sent off */
-}
-
-/* ---- reading a stored run */
-struct reading {
-    struct worker_job worker;
-    runtime_answer *answer;
-    void *arg;
-    char *folder;
-    char *name;
-    json_t *run;
-    struct error err;
-};
-
-static void read_now(struct worker_job *worker)
-{
-    struct reading *reading = (struct reading *)worker;
-    reading->run = run_files_get(reading->folder, reading->name, &reading->err);
-}
-
-static void read_done(struct worker_job *worker, bool canceled)
-{
-    struct reading *reading = (struct reading *)worker;
-    if (!canceled)
-        reading->answer(reading->run, reading->run ? NULL : &reading->err, reading->arg);
-    json_decref(reading->run);
-    free(reading->folder);
-    free(reading->name);
-    free(reading);
-}
-
-void runtime_latency_run(struct runtime *runtime, const char *namespace_, const char *name, runtime_answer *answer,
-                         void *arg)
-{
-    struct error err;
-    auto_json *test = store_get(runtime->store, KIND, namespace_, name);
-    const char *run = json_text_at(test, "status.run", "");
-    if (!test)
-        fail(&err, ERROR_NOT_FOUND, "latencytests.rtvmd.io \"%s\" not found", name);
-    else if (!run[0])
-        fail(&err, ERROR_CONFLICT, "latencytests.rtvmd.io \"%s\" has no run yet (%s)", name,
-             json_text_at(test, "status.phase", ""));
-    if (!run[0]) {
-        answer(NULL, &err, arg);
-        return;
-    }
-    struct reading *reading = must_calloc(1, sizeof *reading);
-    *reading = (struct reading){.worker = {.run = read_now, .done = read_done},
-                                .answer = answer,
-                                .arg = arg,
-                                .folder = must_format("%s/latency", runtime->state_dir),
-                                .name = must_strdup(run)};
-    worker_submit(runtime->pool, &reading->worker);
 }

@@ -61,6 +61,7 @@
 #define LIMIT_DISTURBANCES 100u             /* interrupts and threads kept of one run */
 #define LIMIT_NOISE_SOURCES 512u            /* interrupts and threads told apart while a trace is read */
 #define LIMIT_LATENCY_S 604800u             /* a week */
+#define LIMIT_GUEST_OUTPUT_BYTES (8u << 20) /* one answer of a guest agent that ran a program */
 #define LIMIT_LATENCY_GRACE_MS 15000u       /* beyond the duration, for starting and gathering */
 
 /* HTTP (api/): what one client may hold. */

@@ -26,7 +26,7 @@ static int dial(const char *path, struct error *err)
     return -1;
 }
 
-int console_read(const char *path, unsigned wanted, uint64_t deadline_ms, const atomic_bool *stop,
+int console_read(const char *path, unsigned wanted, uint64_t deadline_ms, const atomic_bool *stop, atomic_uint *percent,
                  struct probe_stream *stream, struct error *err)
 {
     auto_close int fd = dial(path, err);
@@ -53,6 +53,8 @@ int console_read(const char *path, unsigned wanted, uint64_t deadline_ms, const 
                         wanted);
         if (probe_stream_feed(stream, chunk, (size_t)n, err) < 0)
             return -1;
+        if (percent)
+            atomic_store(percent, probe_stream_reports(stream) * 100 / wanted);
     }
     return 0;
 }

@@ -9,6 +9,19 @@ const struct histogram_rank HISTOGRAM_RANK[HISTOGRAM_RANKS] = {
     {"p9999Ns", "99.99", 999900}, {"p99999Ns", "99.999", 999990},
 };
 
+void histogram_add_many(struct histogram *h, uint64_t ns, uint64_t count)
+{
+    if (count == 0)
+        return;
+    struct histogram more = {.count = count, .sum_ns = ns * count, .min_ns = ns, .max_ns = ns};
+    if (ns >= h->threshold_ns) {
+        more.over = count;
+        more.lost_ns = ns * count;
+    }
+    more.bucket[probe_bucket(ns)] = count;
+    histogram_merge(h, &more);
+}
+
 void histogram_merge(struct histogram *into, const struct histogram *from)
 {
     if (from->count == 0)

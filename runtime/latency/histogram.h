@@ -32,6 +32,8 @@ static inline void histogram_add(struct histogram *h, uint64_t ns)
     h->bucket[probe_bucket(ns)]++;
 }
 
+/* The same value many times; their sum must fit. */
+void histogram_add_many(struct histogram *h, uint64_t ns, uint64_t count);
 /* Adds everything of `from`, measured with the same threshold. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 /* A vCPU of the probe's report; its buckets, over cycles, land in those of their middle. */

@@ -53,11 +53,36 @@ static int measure_vm(const struct latency_job *job, struct measure_result *resu
     if (measure_load_start(&job->request.load_cpus, patience_ms, &load, err) < 0)
         return -1;
     struct probe_stream *stream = probe_stream_new();
-    int r = console_read(job->console, reports, now_monotonic_ms() + patience_ms, job->stop, stream, err);
+    int r = console_read(job->console, reports, now_monotonic_ms() + patience_ms, job->stop, job->percent, stream, err);
     measure_load_end(load);
     if (r == 0)
         r = probe_stream_measurements(stream, &result->measurements, err);
     probe_stream_free(stream);
+    return r;
+}
+
+/* In the scheduling, beside what the vCPUs have, what the tools had. */
+static int measure_guest(struct latency_job *job, struct measure_result *result, struct error *err)
+{
+    struct guest_run run = {
+        .agent = job->agent,
+        .vcpus = job->guest_vcpus,
+        .vcpu_count = job->vcpu_count,
+        .duration_ms = job->request.duration_ms,
+        .stop = job->stop,
+        .percent = job->percent,
+    };
+    pid_t load;
+    memcpy(run.wanted, job->request.wanted, sizeof run.wanted);
+    uint64_t patience_ms = job->request.duration_ms * PATIENCE_TIMES + PATIENCE_MS;
+    if (measure_load_start(&job->request.load_cpus, patience_ms, &load, err) < 0)
+        return -1;
+    auto_text how = {0};
+    int r = guest_run(&run, &result->measurements, &how, err);
+    measure_load_end(load);
+    memcpy(job->request.wanted, run.wanted, sizeof run.wanted);
+    auto_free char *vcpus = take(job->scheduling);
+    job->scheduling = must_format("%s; in the guest %s", vcpus ? vcpus : "", text_cstr(&how));
     return r;
 }
 
@@ -88,7 +113,8 @@ static int store(struct latency_job *job, const struct measure_result *result, s
 int latency_job_run(struct latency_job *job, struct error *err)
 {
     auto_measure_result result = {0};
-    int r = job->target == LATENCY_HOST ? measure_apart(&job->request, job->stop, &result, err)
-                                        : measure_vm(job, &result, err);
+    int r = job->target == LATENCY_HOST ? measure_apart(&job->request, job->stop, job->percent, &result, err)
+            : job->target == LATENCY_VM ? measure_vm(job, &result, err)
+                                        : measure_guest(job, &result, err);
     return r < 0 ? -1 : store(job, &result, err);
 }

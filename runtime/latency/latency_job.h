@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "runtime/latency/guest_run.h"
 #include "runtime/latency/latency_test.h"
 
 struct latency_job {
@@ -15,10 +16,14 @@ struct latency_job {
     char *run_name;                 /* "": made up */
     char *subject;                  /* "host", or "NAMESPACE/NAME" */
     char *console;                  /* path of the serial port's socket; LATENCY_VM */
-    char *scheduling;               /* of a guest's vCPUs */
+    struct guest_agent agent;       /* LATENCY_GUEST, with the next two */
+    struct cpuset guest_vcpus;      /* real-time ones; empty: all */
+    unsigned vcpu_count;
+    char *scheduling; /* of a guest's vCPUs */
     bool emulated;
     json_t *vm;              /* its configuration; NULL: none */
     const atomic_bool *stop; /* borrowed */
+    atomic_uint *percent;    /* told meanwhile; borrowed, may be NULL */
 
     /* Out. */
     char *stored_name;

@@ -25,6 +25,8 @@ int latency_test_decode(const json_t *object, struct latency_test *ret_test, str
         .run_name = json_text_at(spec, "runName", ""),
     };
     ret_test->target = ret_test->virtual_machine || ret_test->template ? LATENCY_VM : LATENCY_HOST;
+    if (json_bool_at(spec, "insideGuest", false))
+        ret_test->target = LATENCY_GUEST;
     if (measure_kind_parse(json_text_at(spec, "kind", "both"), ret_test->wanted, err) < 0)
         return error_prefix(err, "spec");
     if (latency_duration_parse(json_text_at(spec, "duration", DEFAULT_DURATION), &ret_test->duration_ms, err) < 0)
@@ -45,6 +47,7 @@ static const struct {
     {"duration", JSON_STRING, "a time like \"10s\""},
     {"load", JSON_TRUE, "true or false"},
     {"virtualMachine", JSON_STRING, "the name of a VM in the same namespace"},
+    {"insideGuest", JSON_TRUE, "true or false"},
     {"template", JSON_OBJECT, "metadata and spec of a VirtualMachineInstance"},
     {"runName", JSON_STRING, "a name for the stored run"},
 };
@@ -79,6 +82,8 @@ static void check_target(const json_t *spec, struct findings *findings)
         count += json_object_get(spec, TARGETS[i]) != NULL;
     if (count > 1)
         findings_cause(findings, "FieldValueInvalid", "spec", "want at most one of cpus, virtualMachine and template");
+    if (json_bool_at(spec, "insideGuest", false) && !json_object_get(spec, "virtualMachine"))
+        findings_cause(findings, "FieldValueInvalid", "spec.insideGuest", "want spec.virtualMachine, one that runs");
 }
 
 /* What the template will become is admitted as any VMI when it is made; here, what would be wrong then is said. */

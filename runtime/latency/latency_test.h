@@ -1,7 +1,8 @@
 /* A LatencyTest object (rtvmd.io/v1alpha1) as a plain value: what is to be measured, where and how long. Pure.
  *
  * spec.virtualMachine: the probe guest runs in place of that VM, under its manifest. spec.template: the same for a
- * manifest that is no VM yet. Neither: the host's CPUs, spec.cpus or all that VMs may get and none has. */
+ * manifest that is no VM yet. spec.insideGuest: tools inside of that VM, which runs and goes on running. No VM: the
+ * host's CPUs, spec.cpus or all that VMs may get and none has. */
 #pragma once
 
 #include "runtime/latency/measure.h"
@@ -10,7 +11,7 @@
 /* Of the probe guest, for each measure: blocks of time for compare.h. */
 enum { LATENCY_REPORTS = 25 };
 
-enum latency_target { LATENCY_HOST, LATENCY_VM };
+enum latency_target { LATENCY_HOST, LATENCY_VM, LATENCY_GUEST };
 
 struct latency_test {
     enum latency_target target;

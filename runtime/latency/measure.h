@@ -31,9 +31,9 @@ int measure_here(const struct measure_request *request, bool (*progress)(unsigne
                  void *arg, struct measure_result *ret_result, struct error *err);
 
 /* [blocks] The same in a child; not longer than the duration and LIMIT_LATENCY_GRACE_MS. *stop, set by another thread,
- * ends it soon with ERROR_CONFLICT. */
-int measure_apart(const struct measure_request *request, const atomic_bool *stop, struct measure_result *ret_result,
-                  struct error *err);
+ * ends it soon with ERROR_CONFLICT. *percent (may be NULL): how far it is. */
+int measure_apart(const struct measure_request *request, const atomic_bool *stop, atomic_uint *percent,
+                  struct measure_result *ret_result, struct error *err);
 /* Load alone, beside something else that is measured: a child until measure_load_end. *ret_pid is 0 when no CPU is
  * given. */
 int measure_load_start(const struct cpuset *cpus, uint64_t duration_ms, pid_t *ret_pid, struct error *err);

@@ -1,6 +1,6 @@
 /* The child is this same program started anew (/proc/self/exe with the hidden verb). It gets
  *   argv: KINDS CPUS LOAD-CPUS DURATION-MS PARENT-PID, lists empty for none
- *   1: a pipe for one JSON object   2: one for an error
+ *   1: a pipe for a dot for each twentieth that is done, and one JSON object   2: one for an error
  * and runs on every CPU the machine lets it, not on the daemon's few. It dies with the thread that made it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "runtime/latency/load.h"
 #include "runtime/latency/measure.h"
 
-enum { LOOK_MS = 100, ARGUMENTS = 6 };
+enum { LOOK_MS = 100, ARGUMENTS = 6, DOT_PERCENT = 5 };
 
 struct child {
     pid_t pid;
@@ -69,8 +69,8 @@ static void finish(struct child *child, int *ret_status)
 }
 
 /* Until the child closes its pipe: everything it says, within limits. */
-static int collect(const struct child *child, uint64_t deadline_ms, const atomic_bool *stop, struct text *out,
-                   struct error *err)
+static int collect(const struct child *child, uint64_t deadline_ms, const atomic_bool *stop, atomic_uint *percent,
+                   struct text *out, struct error *err)
 {
     struct pollfd ready = {.fd = child->out, .events = POLLIN};
     char chunk[16384];
@@ -89,20 +89,21 @@ static int collect(const struct child *child, uint64_t deadline_ms, const atomic
         if (out->length + (size_t)n > LIMIT_LATENCY_RUN_BYTES)
             return fail(err, ERROR_TOO_LARGE, "the measuring child says more than %u bytes", LIMIT_LATENCY_RUN_BYTES);
         text_append_n(out, chunk, (size_t)n);
+        if (percent)
+            atomic_store(percent, (unsigned)strspn(text_cstr(out), ".") * DOT_PERCENT);
     }
 }
 
-static int read_answer(const struct text *out, const struct child *child, struct measure_result *result,
-                       struct error *err)
+static int read_answer(const char *out, const struct child *child, struct measure_result *result, struct error *err)
 {
     char why[512];
-    ssize_t n = out->length ? 0 : read(child->error_out, why, sizeof why - 1);
+    ssize_t n = out[0] ? 0 : read(child->error_out, why, sizeof why - 1);
     if (n > 0) {
         why[n] = '\0';
         why[strcspn(why, "\n")] = '\0';
         return fail(err, ERROR_UNAVAILABLE, "measuring: %s", why);
     }
-    auto_json *answer = json_from_text(text_cstr(out), out->length, err);
+    auto_json *answer = json_from_text(out, strlen(out), err);
     if (!answer)
         return error_prefix(err, "the measuring child's answer");
     result->fifo = json_bool_at(answer, "fifo", false);
@@ -110,8 +111,8 @@ static int read_answer(const struct text *out, const struct child *child, struct
     return measurements_read(json_at(answer, "measurements"), &result->measurements, err);
 }
 
-int measure_apart(const struct measure_request *request, const atomic_bool *stop, struct measure_result *ret_result,
-                  struct error *err)
+int measure_apart(const struct measure_request *request, const atomic_bool *stop, atomic_uint *percent,
+                  struct measure_result *ret_result, struct error *err)
 {
     struct child child = {.out = -1, .error_out = -1};
     int status;
@@ -120,9 +121,9 @@ int measure_apart(const struct measure_request *request, const atomic_bool *stop
         return -1;
     auto_text out = {0};
     uint64_t deadline_ms = now_monotonic_ms() + request->duration_ms + LIMIT_LATENCY_GRACE_MS;
-    int r = collect(&child, deadline_ms, stop, &out, err);
+    int r = collect(&child, deadline_ms, stop, percent, &out, err);
     if (r == 0)
-        r = read_answer(&out, &child, ret_result, err);
+        r = read_answer(text_cstr(&out) + strspn(text_cstr(&out), "."), &child, ret_result, err);
     finish(&child, &status);
     if (r < 0)
         measure_result_finish(ret_result);
@@ -187,10 +188,21 @@ static int only_load(const struct measure_request *request, struct error *err)
     return 0;
 }
 
+static bool print_dots(unsigned percent, const char *what, void *arg)
+{
+    unsigned *dots = arg;
+    (void)what;
+    for (; *dots < percent / DOT_PERCENT && *dots < 100 / DOT_PERCENT; ++*dots)
+        putchar('.');
+    fflush(stdout);
+    return true;
+}
+
 static int measure_and_tell(const struct measure_request *request, struct error *err)
 {
     auto_measure_result result = {0};
-    if (measure_here(request, NULL, NULL, &result, err) < 0)
+    unsigned dots = 0;
+    if (measure_here(request, print_dots, &dots, &result, err) < 0)
         return -1;
     auto_json *answer = json_pack("{s:b, s:O, s:o}", "fifo", (int)result.fifo, "disturbance", result.disturbance,
                                   "measurements", measurements_json(&result.measurements));

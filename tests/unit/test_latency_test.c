@@ -40,6 +40,19 @@ static void what_is_not_said_has_a_default(void)
     CHECK(test.target == LATENCY_VM && !test.wanted[MEASUREMENT_TIMER] && test.load && test.duration_ms == 120000);
 }
 
+static void knows_whose_guest(void)
+{
+    struct latency_test test;
+    auto_json *inside = test_of("{\"virtualMachine\":\"x\",\"insideGuest\":true}");
+    auto_free char *causes = causes_of(inside, NULL);
+    CHECK_TEXT(causes, "");
+    CHECK_INT(latency_test_decode(inside, &test, &err), 0);
+    CHECK(test.target == LATENCY_GUEST);
+    auto_json *outside = test_of("{\"virtualMachine\":\"x\",\"insideGuest\":false}");
+    CHECK_INT(latency_test_decode(outside, &test, &err), 0);
+    CHECK(test.target == LATENCY_VM);
+}
+
 static void says_everything_that_is_wrong(void)
 {
     static const struct {
@@ -48,6 +61,7 @@ static void says_everything_that_is_wrong(void)
     } CASES[] = {
         {"{\"cpu\":1,\"load\":\"yes\"}", "spec.cpu: unknown field; spec.load: want true or false"},
         {"{\"cpus\":\"1\",\"virtualMachine\":\"x\"}", "spec: want at most one of cpus, virtualMachine and template"},
+        {"{\"insideGuest\":true}", "spec.insideGuest: want spec.virtualMachine, one that runs"},
         {"{\"kind\":\"all\"}", "spec: kind: \"all\": want timer, gaps or both"},
         {"{\"duration\":\"8d\"}", "spec.duration: \"8d\": want a time such as 500ms, 10s, 5m or 12h, at most 7 days"},
     };
@@ -113,6 +127,7 @@ static void the_probe_keeps_what_places_and_drops_the_rest(void)
 int main(void)
 {
     RUN(what_is_not_said_has_a_default);
+    RUN(knows_whose_guest);
     RUN(says_everything_that_is_wrong);
     RUN(is_not_changed_later);
     RUN(the_probe_keeps_what_places_and_drops_the_rest);
