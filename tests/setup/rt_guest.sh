@@ -2,13 +2,20 @@
 # Makes a real-time Linux guest for tests: Debian's PREEMPT_RT kernel, a busybox initramfs, and both on a disk image any
 # VM can boot (BIOS; disk or CD-ROM). Fetched once with this machine's own apt configuration and kept:
 #   rt_guest.sh [FOLDER]     (default: build/rt-guest)   prints the folder; it holds vmlinuz, initrd and disk.img
-# Exit status 77: the kernel package cannot be fetched (no network), tests that want it are skipped.
+#   rt_guest.sh --tools      the same in build/rt-guest-tools with QEMU's guest agent, cyclictest and oslat in it
+# Exit status 77: a package cannot be fetched (no network), tests that want it are skipped.
 #
 # The guest says on its serial console, each on a line of its own: "guest: realtime=1", "guest: cpus=N",
 # "guest: user-data <line>" for every line of the cloud-init disk's user-data, "guest: ready"; then it gives a shell.
 # The ACPI power button makes it say "guest: power button" and power off.
 set -eu
-folder=${1:-${BUILD:-build}/rt-guest}
+plain=${BUILD:-build}/rt-guest
+tools=""
+folder=${1:-$plain}
+if [ "${1:-}" = --tools ]; then
+    tools="qemu-guest-agent rt-tests"
+    folder=$plain-tools
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
@@ -27,6 +34,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # ---- the kernel package
+[ -s "$folder/kernel.deb" ] || [ ! -s "$plain/kernel.deb" ] || cp "$plain/kernel.deb" "$folder/kernel.deb"
 if [ ! -s "$folder/kernel.deb" ]; then
     package=$(apt-cache depends linux-image-rt-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
     if [ -z "$package" ] || ! (cd "$work" && apt-get download -q "$package" >download.log 2>&1); then
@@ -44,6 +52,7 @@ modules="drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_
 drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci drivers/block/virtio_blk
 drivers/scsi/scsi_common drivers/scsi/scsi_mod drivers/ata/libata drivers/ata/libahci drivers/ata/ahci
 drivers/cdrom/cdrom drivers/scsi/sr_mod fs/isofs/isofs drivers/acpi/button drivers/input/evdev"
+[ -z "$tools" ] || modules="$modules drivers/char/virtio_console"
 tar -xf "$work/package.tar" -C "$work/package" --wildcards './boot/vmlinuz-*' './lib/modules/*/modules.builtin'
 kernel=$(basename "$work"/package/lib/modules/*)
 for module in $modules; do
@@ -52,6 +61,30 @@ for module in $modules; do
         cp "$work/package/$path" "$work/root/modules/"
         basename "$module" >>"$work/root/modules/order"
     fi
+done
+
+# ---- the tools, and the libraries they ask for, which this machine has
+libraries_of() {
+    ldd "$@" 2>/dev/null | sed -n 's|^[^/]*\(/[^ ]*\) (0x.*|\1|p' | sort -u
+}
+for package in $tools; do
+    (cd "$work" && apt-get download -q "$package" >download.log 2>&1) || {
+        echo "rt_guest: Debian's $package cannot be fetched here" >&2
+        exit 77
+    }
+    dpkg-deb -x "$work/$package"_*.deb "$work/tools"
+done
+for program in ${tools:+usr/sbin/qemu-ga usr/bin/cyclictest usr/bin/oslat}; do
+    if ldd "$work/tools/$program" | grep -q 'not found'; then
+        echo "rt_guest: this machine has no library for $program: $(ldd "$work/tools/$program" | grep 'not found')" >&2
+        exit 77
+    fi
+    mkdir -p "$work/root/bin" "$work/root/run" "$work/root/var/run" "$work/root/var/log"
+    cp "$work/tools/$program" "$work/root/bin/"
+    for library in $(libraries_of "$work/tools/$program"); do
+        mkdir -p "$work/root$(dirname "$library")"
+        cp -L "$library" "$work/root$library"
+    done
 done
 
 # ---- the initramfs
