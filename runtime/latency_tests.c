@@ -4,6 +4,7 @@
 #include "rtvmd/base/log.h"
 #include "runtime/inside.h"
 #include "runtime/latency/latency_job.h"
+#include "runtime/latency/tracer.h"
 
 /* LatencyTest objects: which of them may measure now, and what came of it. One at a time: two measurements at once
  * disturb each other. The CPUs of a host test are claimed like a VM's, so that none of them is anybody else's while it
@@ -556,6 +557,8 @@ void latency_tests_start(struct runtime *runtime)
     store_claim_each(runtime->store, drop_stale, stale);
     json_array_foreach(stale, i, key) if (store_claim_drop(runtime->store, json_string_value(key), &err))
         log_warn("%s stays: %s", json_string_value(key), err.text);
+    if (tracer_sweep(&TRACEFS_LIVE, &err) < 0)
+        log_warn("the osnoise tracer of a measurement that was killed is not put back: %s", err.text);
     latency_tests_queue(runtime);
 }
 

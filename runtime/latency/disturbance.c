@@ -258,6 +258,12 @@ void disturbance_poll(struct disturbance *d)
         tracer_poll(d->tracer);
 }
 
+void disturbance_mark_own(struct disturbance *d, int tid)
+{
+    if (d->tracer)
+        tracer_mark_own(d->tracer, tid);
+}
+
 static json_t *switched_threads(const struct disturbance *d)
 {
     struct threads now;

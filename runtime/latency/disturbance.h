@@ -10,6 +10,8 @@ struct disturbance;
 struct disturbance *disturbance_start(const struct cpuset *cpus, bool trace);
 /* A few times a second while a tracer may run; else it does nothing. */
 void disturbance_poll(struct disturbance *d);
+/* A thread of this process that ended already. */
+void disturbance_mark_own(struct disturbance *d, int tid);
 /* {"interrupts":[{"cpu","source","what","count"}],"threads":[{"cpu","name","tid","count"}]}, most switches first, at
  * most LIMIT_DISTURBANCES each. A thread counts for the CPU it ran on last, the only one the kernel tells; threads of
  * this process do not count. If tracing was wanted: "noise", which is what tracer_end gives, threads of this process

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { TIMER_PRIORITY = 95, GAPS_PRIORITY = 1, PROGRESS_MS = 200, STACK_BYTES = 128 << 10 };
 static const uint64_t NS_PER_S = 1000000000u;
@@ -29,6 +30,7 @@ struct worker {
     uint64_t start_ns; /* on the clock of the method */
     uint64_t end_ns;
     bool fifo;
+    int tid;
     uint64_t measured_ns;
     uint64_t involuntary;
     struct histogram histogram;
@@ -95,6 +97,7 @@ static void *work(void *arg)
     struct worker *w = arg;
     struct sched_param priority = {.sched_priority =
                                        w->test->kind == MEASUREMENT_TIMER ? TIMER_PRIORITY : GAPS_PRIORITY};
+    w->tid = gettid();
     w->fifo = pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority) == 0;
     prctl(PR_SET_TIMERSLACK, 1ul);
     memset(&w->histogram, 0, sizeof w->histogram); /* and every page is there before time counts */
@@ -160,6 +163,7 @@ static void keep(struct worker *w, struct measurements *into)
     struct measurement *m = measurements_add(into, MEASUREMENT_BLOCKS);
     m->kind = w->test->kind;
     m->cpu = w->cpu;
+    m->tid = w->tid;
     m->measured_ns = w->measured_ns;
     m->involuntary = w->involuntary;
     m->histogram = w->histogram;

@@ -87,6 +87,8 @@ int measure_here(const struct measure_request *request, bool (*progress)(unsigne
     if (r == 0)
         r = measure_kinds(request, &part, ret_result, err);
     load_stop(load);
+    for (size_t i = 0; i < ret_result->measurements.count; i++)
+        disturbance_mark_own(part.disturbance, ret_result->measurements.at[i].tid);
     ret_result->disturbance = disturbance_end(part.disturbance);
     if (r < 0)
         measure_result_finish(ret_result);

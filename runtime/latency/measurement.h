@@ -21,6 +21,7 @@ struct measurement_block {
 struct measurement {
     enum measurement_kind kind;
     unsigned cpu; /* of the host, or vCPU of the guest */
+    int tid;      /* of our own measuring thread, while this process knows it; not kept */
     uint64_t measured_ns;
     uint64_t involuntary;       /* context switches forced on the measuring thread */
     struct histogram histogram; /* its threshold is what blocks count as lost */

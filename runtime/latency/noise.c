@@ -183,6 +183,13 @@ void noise_feed(struct noise *noise, const char *bytes, size_t length)
     }
 }
 
+void noise_mark_own(struct noise *noise, int tid)
+{
+    for (size_t i = 0; i < noise->count; i++)
+        if (noise->source[i].kind == NOISE_THREAD && noise->source[i].id == tid)
+            noise->source[i].own = true;
+}
+
 static int by_total(const void *a, const void *b)
 {
     uint64_t x = (*(const struct noise_source *const *)a)->sum.total_ns;

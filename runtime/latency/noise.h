@@ -42,6 +42,8 @@ struct noise {
 
 /* A piece of trace_pipe, cut anywhere. Lines that are no osnoise events are passed over; so is the idle thread. */
 void noise_feed(struct noise *noise, const char *bytes, size_t length);
+/* This thread, of what was fed so far, should have been there. */
+void noise_mark_own(struct noise *noise, int tid);
 /* {"lost","sources":[{"cpu","kind","name","id","own","count","totalNs","maxNs"}],"others":{"count","totalNs","maxNs"}},
  * who took most first; at most LIMIT_DISTURBANCES sources. New reference. */
 json_t *noise_json(const struct noise *noise);

@@ -192,7 +192,8 @@ static char *format_mask(const struct cpuset *cpus)
     return text_take(&out);
 }
 
-/* In this order: a CPU must not be recorded before it is chosen, and the option must be off before the tracer runs. */
+/* In this order: a CPU must not be recorded before it is chosen, the option must be off before the tracer runs,
+ * and the tracer is not changed while somebody reads the pipe (EBUSY). */
 static int set_up(struct tracer *t, const struct cpuset *cpus, struct error *err)
 {
     auto_free char *mask = format_mask(cpus);
@@ -210,17 +211,16 @@ static int set_up(struct tracer *t, const struct cpuset *cpus, struct error *err
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
         if (put(t->tracefs, t->instance, steps[i].file, steps[i].value, err) < 0)
             return -1;
+    if (strcmp(t->instance, INSTANCE_WORKLOAD) == 0 &&
+        t->tracefs->write_file(t->tracefs, OPTIONS, NO_WORKLOAD, err) < 0)
+        return -1;
+    if (put(t->tracefs, t->instance, "current_tracer", "osnoise", err) < 0)
+        return -1;
     auto_free char *pipe = must_format("%s%s/trace_pipe", t->tracefs->root, t->instance);
     t->pipe = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (t->pipe < 0)
         return fail_errno(err, "open %s", pipe);
-    if (strcmp(t->instance, INSTANCE_WORKLOAD) == 0 &&
-        t->tracefs->write_file(t->tracefs, OPTIONS, NO_WORKLOAD, err) < 0)
-        return -1;
-    return put(t->tracefs, t->instance, "current_tracer", "osnoise", err) < 0 ||
-                   put(t->tracefs, t->instance, "tracing_on", "1", err) < 0
-               ? -1
-               : 0;
+    return put(t->tracefs, t->instance, "tracing_on", "1", err);
 }
 
 static void finish(struct tracer *t)
@@ -274,6 +274,12 @@ void tracer_poll(struct tracer *t)
             return;
         noise_feed(&t->noise, chunk, (size_t)n);
     }
+}
+
+void tracer_mark_own(struct tracer *t, int tid)
+{
+    tracer_poll(t);
+    noise_mark_own(&t->noise, tid);
 }
 
 json_t *tracer_end(struct tracer *t)

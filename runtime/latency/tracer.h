@@ -24,6 +24,8 @@ struct tracer *tracer_start(const struct tracefs *tracefs, const struct cpuset *
                             bool (*is_own)(int tid, void *arg), void *arg, struct error *err);
 /* Takes in what was recorded so far; a few times a second, before the kernel runs out of room. */
 void tracer_poll(struct tracer *tracer);
+/* The same, and a thread that ended meanwhile is one that should have been there. */
+void tracer_mark_own(struct tracer *tracer, int tid);
 /* Stops, puts everything back, and gives what noise.h says with "name": "osnoise". Frees *tracer. New reference. */
 json_t *tracer_end(struct tracer *tracer);
 

@@ -60,6 +60,16 @@ static void sums_up_by_source_however_the_text_is_cut(void)
     }
 }
 
+static void marks_a_thread_that_ended(void)
+{
+    auto_free struct noise *noise = must_calloc(1, sizeof *noise);
+    noise_feed(noise, PIPE, strlen(PIPE));
+    noise_mark_own(noise, 32);
+    noise_mark_own(noise, 236); /* an interrupt's number */
+    for (size_t i = 0; i < noise->count; i++)
+        CHECK(noise->source[i].own == (noise->source[i].id == 32));
+}
+
 static void is_not_fooled_by_names(void)
 {
     auto_free struct noise *noise = must_calloc(1, sizeof *noise);
@@ -123,6 +133,7 @@ static void keeps_within_its_memory(void)
 int main(void)
 {
     RUN(sums_up_by_source_however_the_text_is_cut);
+    RUN(marks_a_thread_that_ended);
     RUN(is_not_fooled_by_names);
     RUN(passes_over_what_is_no_event);
     RUN(keeps_within_its_memory);
