@@ -189,7 +189,7 @@ static struct machine *free_machine(struct tuning *tuning, json_t **ret_vmi)
     if (!machine)
         return NULL;
     machine->is_busy = false;
-    machine->settled_at = ++runtime->sequence;
+    runtime_look(runtime); /* looks meanwhile passed it over */
     machine_queue(runtime, machine);
     loop_timer_arm(runtime->round_timer, 0);
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);

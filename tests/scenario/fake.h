@@ -75,3 +75,10 @@ void fake_pool_set(uint64_t pages);
 void fake_pool_use(uint64_t pages); /* by somebody else */
 void fake_pool_reboot(void);
 extern uint64_t (*fake_pool_in_use)(void);
+
+/* The files host tuning turns; begun after world_open(), they outlive the daemon. */
+void fake_tune_begin(void);
+void fake_tune_end(void);
+void fake_tune_put(const char *path, const char *text);
+void fake_tune_hang(const char *path); /* writes to it never return; "": all do */
+char *fake_tune_changed(void);         /* which are not as found, "stat_interval "; the caller frees */

@@ -67,6 +67,7 @@ static void start(struct world *world)
         .emulation_allowed = world->emulation_allowed,
         .host_disk_dirs = NO_FOLDERS,
         .grow_hugepages = world->grows,
+        .tuning = world->tunes ? TUNE_FULL : TUNE_NONE,
     };
     const struct runtime_hooks hooks = {
         .now_s = world_now_s, .jitter = no_jitter, .refresh_host = world->grows ? read_pool : NULL, .arg = world};
@@ -87,9 +88,10 @@ static void stop(struct world *world)
 
 void world_open(struct world *world, const char *host)
 {
-    bool grows = world->grows;
+    const struct world before = *world;
     memset(world, 0, sizeof *world);
-    world->grows = grows;
+    world->grows = before.grows;
+    world->tunes = before.tunes;
     fake_reset();
     log_set_level(LOG_LEVEL_ERROR);
     struct error err;

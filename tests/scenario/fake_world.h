@@ -15,10 +15,12 @@ struct world {
     unsigned kill_at; /* kill the daemon at this turn; 0: never */
     unsigned kills;
     bool emulation_allowed;
+    bool tunes; /* host.tuning: full */
     bool grows; /* host.hugepages.allocate; pool and online CPUs are read again while it runs */
 };
 
-/* world->grows is as it was. A recorded host, with everything a real-time VM asks for switched on. Starts the daemon.
+/* world->grows and world->tunes are as they were. A recorded host, with everything a real-time VM asks for switched on.
+ * Starts the daemon.
  */
 void world_open(struct world *world, const char *host);
 void world_close(struct world *world);
