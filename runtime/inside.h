@@ -250,6 +250,8 @@ void tuning_undo(struct runtime *runtime, const char *owner);
 void tuning_undo_one(struct runtime *runtime, int64_t id, runtime_done *done, void *arg);
 /* After the first look, and when something hung: undoes what was changed for nobody who lives. */
 void tuning_recover(struct runtime *runtime);
+/* At a slow look at everything: what a service forgot when it was restarted is said again. One owner at a time. */
+void tuning_resync(struct runtime *runtime);
 /* What is in hand ends as soon as it can. Then, without workers: forgets what waits. */
 void tuning_stop(struct runtime *runtime);
 void tuning_free_all(struct runtime *runtime);

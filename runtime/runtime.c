@@ -307,6 +307,8 @@ void runtime_wake(void *arg)
         runtime_look(runtime);
     if (resync && runtime->hooks.refresh_host)
         host_read_start(runtime);
+    if (resync)
+        tuning_resync(runtime);
     if (runtime->tuning_retry_s && runtime->tuning_retry_s <= now_s)
         tuning_recover(runtime);
     runtime_arm(runtime);

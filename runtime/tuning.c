@@ -369,3 +369,27 @@ void tuning_recover(struct runtime *runtime)
     runtime->tuning_retry_s = 0;
     queue(tuning);
 }
+
+/* ---- irqbalance was restarted */
+static void told_again(struct tuning *tuning, const struct error *failure)
+{
+    const struct tune_result *result = &tuning->task.result;
+    struct cpuset_text text;
+    if (!failure && result->done)
+        log_info("irqbalance was restarted and told again to keep off CPUs %s owner=%s",
+                 cpuset_format(&tuning->task.cpus, &text), tuning->task.owner);
+}
+
+void tuning_resync(struct runtime *runtime)
+{
+    struct tune_lost lost;
+    if (runtime->tuning_first || !tune_lost_irqbalance(runtime->store, "", &lost))
+        return;
+    struct tuning *tuning = tuning_new(runtime, TUNE_TASK_KNOB, lost.owner);
+    tuning->task.knob = "irqbalance";
+    tuning->task.cpus = lost.cpus;
+    tuning->task.id = lost.id;
+    tuning->over = told_again;
+    free(lost.owner);
+    queue(tuning);
+}

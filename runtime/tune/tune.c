@@ -130,6 +130,9 @@ static int journal_plan(struct tune_task *task, struct store *store, const char 
             return -1;
         json_array_append_new(ids, json_integer((json_int_t)id));
     }
+    if (task->kind == TUNE_TASK_KNOB && task->id && json_array_size(ids) &&
+        store_journal_drop(store, task->id, err) < 0)
+        return -1;
     *ret_order = json_array_size(ids) ? order_new(task, store, "make") : NULL;
     if (*ret_order)
         json_object_set(*ret_order, "ids", ids);

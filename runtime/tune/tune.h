@@ -45,6 +45,8 @@ struct tune_machine {
     bool is_patient;         /* may wait seconds until irqbalance says what it was told */
     void (*step)(void *arg); /* before and after everything that is done; may be NULL */
     void *arg;
+    void (*at)(const char *target, void *arg); /* before something is read for a plan; may be NULL */
+    void *at_arg;
 };
 extern const struct tune_machine TUNE_LIVE;
 
@@ -110,7 +112,7 @@ struct tune_task {
     int pid;              /* ISOLATE */
     struct cpuset *vcpus; /* allocated; of each vCPU its own CPUs */
     size_t vcpu_count;
-    int64_t id;                                  /* UNDO_ONE */
+    int64_t id; /* UNDO_ONE; KNOB: the row its changes take the place of, whose thing is gone; 0: none */
     bool (*lives)(const char *owner, void *arg); /* RECOVER */
     void *lives_arg;
     struct irqbalance_memory *memory; /* may be NULL */
@@ -173,6 +175,15 @@ int tune_undo_one(const struct tune_machine *machine, struct store *store, int64
 int tune_recover(const struct tune_machine *machine, struct store *store, bool (*lives)(const char *owner, void *arg),
                  void *arg, struct tune_result *ret_result, struct error *err);
 bool tune_has(struct store *store, const char *owner);
+/* An irqbalance that was told something does not run any more: its successor knows nothing of it. The first such row,
+ * with what its owner wants irqbalance to keep off. False: there is none. Looks at one file in /proc for each such row.
+ */
+struct tune_lost {
+    int64_t id;
+    char *owner; /* the caller frees */
+    struct cpuset cpus;
+};
+bool tune_lost_irqbalance(struct store *store, const char *root, struct tune_lost *ret_lost);
 /* Is that row of the journal one of tuning's? */
 bool tune_is_ours(struct store *store, int64_t id);
 

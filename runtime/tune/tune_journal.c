@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rtvmd/base/file.h"
 #include "runtime/tune/tunable.h"
 
 static void add(struct tune_journal *journal, int64_t id, const char *target, const char *before, const char *wish,
@@ -78,4 +79,34 @@ size_t tune_journal_wishes(const struct tune_journal *journal, const char *targe
             wish[count++] = row->wish;
     }
     return count;
+}
+
+static bool runs(const char *root, int pid)
+{
+    auto_text name = {0};
+    struct error err;
+    auto_free char *path = must_format("/proc/%d/comm", pid);
+    return file_read(root, path, LIMIT_SYSFILE_BYTES, &name, &err) == 0 &&
+           strcmp(text_cstr(&name), "irqbalance\n") == 0;
+}
+
+bool tune_lost_irqbalance(struct store *store, const char *root, struct tune_lost *ret_lost)
+{
+    struct tune_journal journal;
+    bool found = false;
+    tune_journal_read(store, &journal);
+    for (size_t i = 0; i < journal.count && !found; i++) {
+        const struct tune_row *row = &journal.at[i];
+        struct tunable target;
+        struct error err;
+        const char *cpus = strchr(row->wish, ' ');
+        found = tunable_parse(row->target, &target) && target.kind == TUNABLE_IRQBALANCE && !runs(root, target.tid) &&
+                cpus && cpuset_parse(cpus + 1, &ret_lost->cpus, &err) == 0;
+        if (!found)
+            continue;
+        ret_lost->id = row->id;
+        ret_lost->owner = must_strdup(row->owner);
+    }
+    tune_journal_finish(&journal);
+    return found;
 }

@@ -27,8 +27,15 @@ struct acting {
 
 static void say(const struct acting *acting, json_t *line)
 {
+    if (!line)
+        return; /* a name that is no text */
     acting->report(line, acting->arg);
     json_decref(line);
+}
+
+static void say_at(const char *target, void *arg)
+{
+    say(arg, json_pack("{s:s}", "at", target));
 }
 
 static void note(const struct acting *acting, const char *target, const char *what)
@@ -101,7 +108,7 @@ static bool settle(struct acting *acting, const struct tune_row *row, bool undo,
     struct tunable target;
     struct error err;
     *ret_failed = false;
-    say(acting, json_pack("{s:s}", "at", row->target));
+    say_at(row->target, acting);
     auto_free char *present =
         tunable_parse(row->target, &target) ? tunable_read(&acting->machine, &target, &err) : NULL;
     if (!present) {
@@ -185,7 +192,9 @@ static void plan(struct acting *acting, const json_t *order)
     struct cpuset cpus;
     const char *knob = json_text_at(order, "knob", NULL);
     set_at(order, "cpus", &cpus);
-    say(acting, json_pack("{s:s}", "at", "the host as it is"));
+    acting->machine.at = say_at;
+    acting->machine.at_arg = acting;
+    say_at("the threads of this host", acting);
     if (json_object_get(order, "vcpus"))
         plan_vcpus(acting, order, &plan);
     else

@@ -155,6 +155,8 @@ bool tune_plan_add(const struct tune_machine *machine, const struct tune_journal
     struct cpuset online = {0};
     if (!tunable_parse(text, &target))
         return false;
+    if (machine->at)
+        machine->at(text, machine->at_arg);
     auto_free char *present = tunable_read(machine, &target, &err);
     if (!present && err.kind != ERROR_NOT_FOUND) /* debugfs of a locked-down kernel, say */
         text_printf(&plan->notes, "%s: %s\n", text, err.text);

@@ -68,6 +68,39 @@ survives_kill() {
     ! is_as_found && daemon_start && wait_for 30 phase_is tuned Running &&
         api GET "$changes" | jq -r '.items[].metadata.name' | sort | diff "$folder/names" - && ! is_as_found
 }
+# For the daemon alone one file is a pipe nobody talks through: who reads or writes it hangs, as behind a busy vCPU.
+starts_where_a_change_hangs() {
+    mkfifo "$folder/pipe" && printf '#!/bin/sh\nmount --bind %s %s && exec "$@"\n' "$folder/pipe" "$interval" >"$folder/hang" &&
+        chmod 755 "$folder/hang" && daemon_stop
+    DAEMON_PREFIX="unshare --mount $folder/hang"
+    daemon_start
+    DAEMON_PREFIX=""
+    daemon_answers
+}
+# Its word is there when the change is planned, and not any more when it is made.
+goes_on_without_what_hangs() {
+    timeout 60 sh -c "echo 1 >'$folder/pipe'" &
+    rtvmd start tuned && wait_for 20 is_being_tuned && is_prompt && ! phase_is tuned Running && wait_for 60 phase_is tuned Running &&
+        rtvmd events | grep "TuningBlocked .*$interval" && ! is_as_found && is_prompt
+}
+is_being_tuned() {
+    phase_is tuned Scheduled && pgrep -P "$(cat "$folder/daemon.pid")" -f tune-child
+}
+is_prompt() {
+    timeout 3 curl -sS -f --unix-socket "$folder/api.sock" "http://rtvmd$vmis" >/dev/null
+}
+shows_what_it_cannot_read() {
+    api GET "$changes" | jq -r '.items[] | "\(.spec.knob) \(.status.state)"' >"$folder/states" && cat "$folder/states" &&
+        grep -x 'statistics Unknown' "$folder/states"
+}
+stops_while_it_hangs() {
+    rtvmd stop tuned && wait_for 30 is_missing "$vmis/tuned" && wait_for 20 pgrep -P "$(cat "$folder/daemon.pid")" -f tune-child && is_prompt || return 1
+    before=$(date +%s)
+    daemon_stop
+    took=$(($(date +%s) - before))
+    echo "stopped in $took s"
+    [ "$took" -le 3 ] && ! is_as_found && daemon_start && wait_for 30 is_as_found && count_is 0
+}
 is_undone_by_the_next_start() {
     daemon_kill
     lab_virsh destroy default_tuned && ! is_as_found && daemon_start && wait_for 30 is_as_found && count_is 0
@@ -84,6 +117,14 @@ check "what somebody else changed is reported and left alone, the rest undone" i
 check "tune undo of the running daemon: as found, the VM runs on" is_undone_by_hand
 check "kill -9 of the daemon: what its VM needs stays" survives_kill
 check "kill -9, and the VM is gone: undone by the next start" is_undone_by_the_next_start
+if unshare --mount true 2>/dev/null; then
+    check "the daemon starts where one file hangs" starts_where_a_change_hangs
+    check "a change that hangs holds up neither the daemon nor, for long, the VM, and is named" goes_on_without_what_hangs
+    check "what cannot be read is shown as unknown" shows_what_it_cannot_read
+    check "asked to stop while an undoing hangs it stops, and the next start undoes the rest" stops_while_it_hangs
+else
+    skip "a change that hangs" "no mount namespace can be made here"
+fi
 rtvmd delete vm tuned >/dev/null 2>&1
 daemon_stop
 finish

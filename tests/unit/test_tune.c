@@ -1,8 +1,8 @@
 /* Host tuning on a small made-up machine of four CPUs: what is planned, that it is undone, in any order and after a
  * crash at any step. */
 #include "runtime/tune/irqbalance.h"
-#include "runtime/tune/tune.c"
 #include "runtime/tune/tunable.h"
+#include "runtime/tune/tune.c"
 
 #include <sys/wait.h>
 
@@ -464,6 +464,50 @@ static void irqbalance_is_told_and_told_back(void)
     finish();
 }
 
+static void remove_file(const char *path)
+{
+    auto_free char *full = must_format("%s%s", tree.root, path);
+    CHECK_INT(unlink(full), 0);
+}
+
+/* Its successor keeps off nothing. */
+static void a_restarted_irqbalance_is_told_again(void)
+{
+    struct tune_lost lost;
+    struct tune_result result;
+    struct error err;
+    begin();
+    struct store *store = open_store();
+    put("/proc/50/comm", "irqbalance\n");
+    apply(store, "ns/a", "1", TUNE_SAFE, 10, 0);
+    CHECK(!tune_lost_irqbalance(store, tree.root, &lost));
+    put("/proc/50/comm", "bash\n"); /* the number was used again */
+    CHECK(tune_lost_irqbalance(store, tree.root, &lost));
+    CHECK_TEXT(lost.owner, "ns/a");
+    CHECK(lost.id > 0 && cpuset_has(&lost.cpus, 1) && cpuset_count(&lost.cpus) == 1);
+    struct tune_task none = {
+        .kind = TUNE_TASK_KNOB, .owner = lost.owner, .cpus = lost.cpus, .knob = "irqbalance", .id = lost.id};
+    struct tune_task again = none;
+    again.owner = must_strdup(lost.owner);
+    is_mute = true; /* nothing runs in its place yet: the row stays to remind us */
+    CHECK_INT(run(&MACHINE, store, &none, &result, &err), 0);
+    is_mute = false;
+    text_finish(&result.notes);
+    CHECK_INT(journal_count(store), 10);
+    put("/run/irqbalance/told", "2-2\n");
+    put("/proc/50/comm", "irqbalance\n");
+    CHECK_INT(run(&MACHINE, store, &again, &result, &err), 0);
+    text_finish(&result.notes);
+    check_file("/run/irqbalance/told", "1-2");
+    CHECK_INT(journal_count(store), 10);
+    CHECK(!tune_lost_irqbalance(store, tree.root, &lost));
+    undo(store, "ns/a", 0);
+    remove_file("/proc/50/comm");
+    check_as_found();
+    store_close(store);
+    finish();
+}
+
 static void a_list_longer_than_its_buffer_is_refused(void)
 {
     struct cpuset many = {0};
@@ -720,6 +764,7 @@ int main(void)
     RUN(what_cannot_be_undone_now_stays_in_the_journal);
     RUN(what_is_gone_needs_no_undoing);
     RUN(irqbalance_is_told_and_told_back);
+    RUN(a_restarted_irqbalance_is_told_again);
     RUN(a_list_longer_than_its_buffer_is_refused);
     RUN(a_vcpu_becomes_an_isolated_partition);
     RUN(a_partition_the_kernel_finds_invalid_is_put_back);
