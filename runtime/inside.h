@@ -244,7 +244,7 @@ bool tuning_begin(struct runtime *runtime, struct work *work, const json_t *vmi)
  * is busy meanwhile; sends: the job was taken, and is sent then. */
 bool tuning_wants_isolation(struct runtime *runtime, const struct work *work);
 bool tuning_isolate(struct runtime *runtime, struct work *work, int pid, bool sends);
-/* Soon. */
+/* Soon; the machine is busy until then. */
 void tuning_undo(struct runtime *runtime, const char *owner);
 /* done may be called before this returns. */
 void tuning_undo_one(struct runtime *runtime, int64_t id, runtime_done *done, void *arg);

@@ -321,12 +321,21 @@ static void undone(struct tuning *tuning, const struct error *failure)
         log_warn("host tuning of %s is not undone, it is tried again: %s", tuning->task.owner, failure->text);
 }
 
+/* Who sees that the VM is gone sees the host as it was, unless that hangs. */
+static void undone_for_vm(struct tuning *tuning, const struct error *failure)
+{
+    auto_json *vmi = NULL;
+    undone(tuning, failure);
+    free_machine(tuning, &vmi);
+}
+
 void tuning_undo(struct runtime *runtime, const char *owner)
 {
     if (!tune_has(runtime->store, owner))
         return;
     struct tuning *tuning = tuning_new(runtime, TUNE_TASK_UNDO, owner);
-    tuning->over = undone;
+    tuning->key = must_strdup(owner);
+    tuning->over = undone_for_vm;
     queue(tuning);
 }
 

@@ -43,7 +43,8 @@
 #define LIMIT_TUNING_STEP_MS 30000u
 #define LIMIT_TUNING_TURN_MS 5000u /* until one that was left behind before ends */
 #define LIMIT_TUNING_RETRY_S 60    /* until what could not be undone is tried again */
-#define LIMIT_TUNING_LEFT 8u       /* children left behind before no more are made */
+#define LIMIT_IRQBALANCE_ANSWER_S 5
+#define LIMIT_TUNING_LEFT 8u /* children left behind before no more are made */
 #define LIMIT_TUNING_ORDER_BYTES (64u << 20)
 #define LIMIT_HOST_CHANGES_MS 8000u /* a request for what is found now waits so long; the rest is "Unknown" */
 #define LIMIT_SUGGESTED_VMS 16u     /* more wait for room: what would fit instead is not worked out for each */

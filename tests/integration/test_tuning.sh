@@ -94,12 +94,13 @@ shows_what_it_cannot_read() {
         grep -x 'statistics Unknown' "$folder/states"
 }
 stops_while_it_hangs() {
-    rtvmd stop tuned && wait_for 30 is_missing "$vmis/tuned" && wait_for 20 pgrep -P "$(cat "$folder/daemon.pid")" -f tune-child && is_prompt || return 1
+    rtvmd stop tuned && wait_for 30 pgrep -P "$(cat "$folder/daemon.pid")" -f tune-child && is_prompt || return 1
     before=$(date +%s)
     daemon_stop
     took=$(($(date +%s) - before))
     echo "stopped in $took s"
-    [ "$took" -le 3 ] && ! is_as_found && daemon_start && wait_for 30 is_as_found && count_is 0
+    [ "$took" -le 3 ] && ! is_as_found && daemon_start && wait_for 30 is_missing "$vmis/tuned" && wait_for 30 is_as_found &&
+        count_is 0
 }
 is_undone_by_the_next_start() {
     daemon_kill
