@@ -111,6 +111,11 @@ static bool settle(struct acting *acting, const struct tune_row *row, bool undo,
     say_at(row->target, acting);
     auto_free char *present =
         tunable_parse(row->target, &target) ? tunable_read(&acting->machine, &target, &err) : NULL;
+    if (!present && undo && err.kind != ERROR_NOT_FOUND) { /* an irqbalance that does not answer now, say */
+        note(acting, row->target, err.text);
+        *ret_failed = true;
+        return false;
+    }
     if (!present) {
         if (!undo)
             note(acting, row->target, "gone");

@@ -47,7 +47,10 @@ keeps_off() {
             .[0].status.state == "Applied" and .[0].status.found == "1"'
 }
 is_told() {
-    irqbalance_start && tuned_manifest | rtvmd apply -f - && rtvmd start tuned && wait_for 60 phase_is tuned Running && wait_for 30 keeps_off
+    irqbalance_start && tuned_manifest | rtvmd apply -f - && rtvmd start tuned && wait_for 60 phase_is tuned Running && wait_for 30 keeps_off && return 0
+    rtvmd get hostchanges
+    rtvmd events
+    return 1
 }
 is_told_again() {
     irqbalance_stop
