@@ -3,15 +3,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "runtime/spec/names.h"
 #include "runtime/spec/validate.h"
 
 #define REQUIRED "requiredDuringSchedulingIgnoredDuringExecution"
 #define PREFERRED "preferredDuringSchedulingIgnoredDuringExecution"
 
-static void complain(struct admission *a, const char *at, const char *member, const char *type, const char *message)
+/* KubeVirt calls all of Kubernetes' complaints invalid, and leaves "affinity" out of their paths. */
+static void complain(struct admission *a, const char *at, const char *member, const char *message)
 {
     auto_free char *field = must_format("%s.%s", at, member);
-    findings_cause(a->findings, type, field, "%s: %s", field, message);
+    findings_cause(a->findings, CAUSE_INVALID, field, "%s: %s", field, message);
 }
 
 /* Of node terms and of label selectors alike; only nodes compare numbers. */
@@ -21,19 +23,16 @@ static void expression(struct admission *a, const char *at, const json_t *expres
     size_t values = json_array_size(json_object_get(expression, "values"));
     if (strcmp(how, "In") == 0 || strcmp(how, "NotIn") == 0) {
         if (values == 0)
-            complain(a, at, "values", CAUSE_REQUIRED,
-                     "Required value: must be specified when `operator` is 'In' or 'NotIn'");
+            complain(a, at, "values", "Required value: must be specified when `operator` is 'In' or 'NotIn'");
     } else if (strcmp(how, "Exists") == 0 || strcmp(how, "DoesNotExist") == 0) {
         if (values > 0)
-            complain(a, at, "values", "FieldValueForbidden",
-                     "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+            complain(a, at, "values", "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
     } else if (is_of_node && (strcmp(how, "Gt") == 0 || strcmp(how, "Lt") == 0)) {
         if (values != 1)
-            complain(a, at, "values", CAUSE_REQUIRED,
-                     "Required value: must be specified single value when `operator` is 'Lt' or 'Gt'");
+            complain(a, at, "values", "Required value: must be specified single value when `operator` is 'Lt' or 'Gt'");
     } else {
         auto_free char *message = must_format("Invalid value: \"%s\": not a valid selector operator", how);
-        complain(a, at, "operator", CAUSE_INVALID, message);
+        complain(a, at, "operator", message);
     }
 }
 
@@ -52,6 +51,31 @@ static void node_term(struct admission *a, const char *at, const json_t *term)
     expressions(a, at, "matchFields", term, true);
 }
 
+static void bad_key(struct admission *a, const char *at, const char *key, const char *why)
+{
+    auto_free char *message = must_format("Invalid value: \"%s\": %s", key, why);
+    complain(a, at, "topologyKey", message);
+}
+
+/* A missing key is missing, and no good name either: Kubernetes says all of it. */
+static void topology_key(struct admission *a, const char *at, const char *key)
+{
+    static const char EMPTY[] = "name part must be non-empty";
+    auto_text complaints = {0};
+    if (!*key)
+        complain(a, at, "topologyKey", "Required value: can not be empty");
+    if (name_complaints(NAME_LABEL_KEY, key, &complaints) == 0)
+        return;
+    const char *rest = text_cstr(&complaints);
+    if (text_starts_with(rest, EMPTY)) {
+        bad_key(a, at, key, EMPTY);
+        rest += strlen(EMPTY);
+        rest += strspn(rest, ", ");
+    }
+    if (*rest)
+        bad_key(a, at, key, rest);
+}
+
 static void pod_term(struct admission *a, const char *at, const json_t *term)
 {
     static const char *const SELECTORS[] = {"labelSelector", "namespaceSelector"};
@@ -59,8 +83,7 @@ static void pod_term(struct admission *a, const char *at, const json_t *term)
         auto_free char *here = must_format("%s.%s", at, SELECTORS[i]);
         expressions(a, here, "matchExpressions", json_object_get(term, SELECTORS[i]), false);
     }
-    if (!*rule_text(term, "topologyKey"))
-        complain(a, at, "topologyKey", CAUSE_REQUIRED, "Required value: can not be empty");
+    topology_key(a, at, rule_text(term, "topologyKey"));
 }
 
 typedef void term(struct admission *a, const char *at, const json_t *term);
@@ -76,7 +99,7 @@ static void wishes(struct admission *a, const char *at, const json_t *of, const 
         auto_free char *there = must_format("%s.%s", here, wish);
         if (weight < 1 || weight > 100) {
             auto_free char *message = must_format("Invalid value: %" PRId64 ": must be in the range 1-100", weight);
-            complain(a, here, "weight", CAUSE_INVALID, message);
+            complain(a, here, "weight", message);
         }
         check(a, there, json_object_get(item, wish));
     }
@@ -95,10 +118,10 @@ static void node_affinity(struct admission *a)
     const json_t *affinity = json_at(a->spec, "affinity.nodeAffinity");
     const json_t *required = json_object_get(affinity, REQUIRED);
     const json_t *items = json_object_get(required, "nodeSelectorTerms");
-    auto_free char *at = rule_path(a, "affinity.nodeAffinity");
+    auto_free char *at = rule_path(a, "nodeAffinity");
     auto_free char *there = must_format("%s." REQUIRED ".nodeSelectorTerms", at);
     if (required && json_array_size(items) == 0)
-        findings_cause(a->findings, CAUSE_REQUIRED, there,
+        findings_cause(a->findings, CAUSE_INVALID, there,
                        "%s: Required value: must have at least one node selector term", there);
     terms(a, there, items, node_term);
     wishes(a, at, affinity, "preference", node_term);
@@ -106,9 +129,9 @@ static void node_affinity(struct admission *a)
 
 static void pod_affinity(struct admission *a)
 {
-    static const char *const KINDS[] = {"affinity.podAffinity", "affinity.podAntiAffinity"};
+    static const char *const KINDS[] = {"podAffinity", "podAntiAffinity"};
     for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
-        const json_t *affinity = json_at(a->spec, KINDS[i]);
+        const json_t *affinity = json_object_get(json_object_get(a->spec, "affinity"), KINDS[i]);
         auto_free char *at = rule_path(a, "%s", KINDS[i]);
         auto_free char *there = must_format("%s." REQUIRED, at);
         terms(a, there, json_object_get(affinity, REQUIRED), pod_term);
@@ -126,14 +149,14 @@ static void spreading(struct admission *a)
         const char *way = rule_text(constraint, "whenUnsatisfiable");
         if (skew <= 0) {
             auto_free char *message = must_format("Invalid value: %" PRId64 ": must be greater than zero", skew);
-            complain(a, at, "maxSkew", CAUSE_INVALID, message);
+            complain(a, at, "maxSkew", message);
         }
         if (!*rule_text(constraint, "topologyKey"))
-            complain(a, at, "topologyKey", CAUSE_REQUIRED, "Required value: can not be empty");
+            complain(a, at, "topologyKey", "Required value: can not be empty");
         if (!rule_is_one_of(way, WAYS, ARRAY_SIZE(WAYS))) {
             auto_free char *message =
                 must_format("Unsupported value: \"%s\": supported values: \"DoNotSchedule\", \"ScheduleAnyway\"", way);
-            complain(a, at, "whenUnsatisfiable", CAUSE_NOT_SUPPORTED, message);
+            complain(a, at, "whenUnsatisfiable", message);
         }
     }
 }
