@@ -1,12 +1,13 @@
 /* The load generator of bench_api.sh: many connections, one request at a time on each, from one thread.
  *
  *   bench_api load       as many requests as will go, --count of them, or --rate of them a second (a late one is
- * measured from when it was due); prints requests/s, median ms, p99 ms, requests per second of the server's CPU time
- *   bench_api watch      watchers of one object that is written again and again; prints ms until the writer has its
- *                        answer and until the last watcher has the change (medians)
- *   bench_api handshake  TLS connections made and closed; prints handshakes/s and per second of the server's CPU time;
- *                        with --resume all but the first with its ticket
- *   bench_api memory     connections that were used once and stay open; prints KiB of the server's memory for each
+ *                        measured from when it was due); prints requests/s, median ms, p99 ms, requests per second of
+ *                        the server's CPU time, and with --rate: the 99th percentile of ms this program itself was late
+ *                        in sending, and the parts of the time in which the server and this program were ready to run
+ * and had no CPU bench_api watch      watchers of one object that is written again and again; prints ms until the
+ * writer has its answer and until the last watcher has the change (medians) bench_api handshake  TLS connections made
+ * and closed; prints handshakes/s and per second of the server's CPU time; with --resume all but the first with its
+ * ticket bench_api memory     connections that were used once and stay open; prints KiB of the server's memory for each
  *
  * A failed request ends it: what is measured is what works. `@` in a path or body becomes a number of its own. */
 #include <getopt.h>
@@ -39,10 +40,11 @@ struct client {
     size_t written;
     struct answer answer;
     uint64_t sent_ns;
-    uint64_t due_ns; /* when it has to say something again; 0: it waits for an answer */
-    uint32_t stream; /* etcd */
-    uint32_t events; /* what epoll watches for */
-    char tail[32];   /* watch: the last bytes read */
+    uint64_t heard_ns; /* the last answer */
+    uint64_t due_ns;   /* when it has to say something again; 0: it waits for an answer */
+    uint32_t stream;   /* etcd */
+    uint32_t events;   /* what epoll watches for */
+    char tail[32];     /* watch: the last bytes read */
     size_t tail_length;
     bool has_it; /* watch: this round's change */
 };
@@ -51,8 +53,8 @@ static struct target target;
 static struct client *clients;
 static int poller;
 static uint64_t serial;
-static uint32_t *sample_us;
-static size_t sample_count;
+static uint32_t *sample_us, *late_us;
+static size_t sample_count, late_count;
 
 /* ---- what the server uses */
 
@@ -77,6 +79,20 @@ static double server_kib(void)
     if (file)
         fclose(file);
     return kib;
+}
+
+/* Of the main thread: how long it was ready to run while something else ran. */
+static double no_cpu_s(pid_t pid)
+{
+    char path[64];
+    double ran_ns = 0, waited_ns = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+    FILE *file = fopen(path, "r");
+    if (!file || fscanf(file, "%lf %lf", &ran_ns, &waited_ns) != 2)
+        waited_ns = 0;
+    if (file)
+        fclose(file);
+    return waited_ns / 1e9;
 }
 
 /* ---- clients */
@@ -232,12 +248,17 @@ static void take_sample(uint64_t since_ns)
         sample_us[sample_count++] = (uint32_t)((now_monotonic_ns() - since_ns) / 1000);
 }
 
+static double percentile_of(uint32_t *us, size_t count, double part)
+{
+    if (count == 0)
+        give_up(options.path, "nothing was measured");
+    qsort(us, count, sizeof *us, compare);
+    return us[(size_t)(part * (double)(count - 1))] / 1e3;
+}
+
 static double percentile_ms(double part)
 {
-    if (sample_count == 0)
-        give_up(options.path, "nothing was measured");
-    qsort(sample_us, sample_count, sizeof *sample_us, compare);
-    return sample_us[(size_t)(part * (double)(sample_count - 1))] / 1e3;
+    return percentile_of(sample_us, sample_count, part);
 }
 
 /* ---- load */
@@ -262,8 +283,11 @@ static void go_on(struct client *c)
     uint64_t due_ns = c->due_ns;
     c->due_ns = 0;
     say_next(c);
-    if (options.rate > 0)
+    if (options.rate > 0) {
+        if (late_count < SAMPLES_MAX) /* an answer that came too late is the server's fault, not ours */
+            late_us[late_count++] = (uint32_t)((c->sent_ns - (due_ns > c->heard_ns ? due_ns : c->heard_ns)) / 1000);
         c->sent_ns = due_ns;
+    }
 }
 
 static void answered(struct client *c)
@@ -271,6 +295,7 @@ static void answered(struct client *c)
     if (!hear(c))
         return;
     take_sample(c->sent_ns);
+    c->heard_ns = now_monotonic_ns();
     if (options.rate > 0)
         c->due_ns = c->sent_ns + (uint64_t)(options.clients / options.rate * 1e9);
     else
@@ -293,7 +318,7 @@ static uint64_t speak(void)
 static int load(void)
 {
     open_clients();
-    double cpu_s = server_cpu_s();
+    double cpu_s = server_cpu_s(), theirs_s = no_cpu_s(options.pid), ours_s = no_cpu_s(getpid());
     uint64_t start_ns = now_monotonic_ns();
     end_ns = start_ns + (uint64_t)(options.seconds * 1e9);
     busy = options.clients;
@@ -308,7 +333,13 @@ static int load(void)
     double took_s = (double)(now_monotonic_ns() - start_ns) / 1e9;
     cpu_s = server_cpu_s() - cpu_s;
     double count = (double)sample_count;
-    printf("%.1f %.3f %.3f %.1f\n", count / took_s, percentile_ms(0.5), percentile_ms(0.99), count / cpu_s);
+    theirs_s = no_cpu_s(options.pid) - theirs_s;
+    ours_s = no_cpu_s(getpid()) - ours_s;
+    printf("%.1f %.3f %.3f %.1f", count / took_s, percentile_ms(0.5), percentile_ms(0.99), count / cpu_s);
+    if (options.rate > 0)
+        printf(" %.3f %.1f%% %.1f%%", percentile_of(late_us, late_count, 0.99), 100 * theirs_s / took_s,
+               100 * ours_s / took_s);
+    printf("\n");
     return 0;
 }
 
@@ -529,6 +560,7 @@ int main(int argc, char **argv)
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     sample_us = must_calloc(SAMPLES_MAX, sizeof *sample_us);
+    late_us = must_calloc(SAMPLES_MAX, sizeof *late_us);
     read_options(argc, argv);
     for (size_t i = 0; optind < argc && options.where && i < ARRAY_SIZE(MODES); i++) {
         if (strcmp(argv[optind], MODES[i].name) == 0) {

@@ -124,9 +124,11 @@ memory() {
     echo "api: memory per idle connection: $plain KiB plain, $secure KiB over TLS (mbedTLS keeps two buffers of 16 KiB)"
 }
 
-# say WHAT RATE MEDIAN P99 CPU-RATE
+# say WHAT RATE MEDIAN P99 CPU-RATE [LATE SERVER-WAITS GENERATOR-WAITS]
 say() {
     echo "api: $1: $2/s, median $3 ms, p99 $4 ms; $5 per second of the server's CPU"
+    [ $# -lt 8 ] || echo "api:     of which not the server's: sent late by this program, p99 $6 ms; ready to run and without" \
+        "a CPU: the server $7 of the time, this program $8"
 }
 
 make_vms() {
