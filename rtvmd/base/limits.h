@@ -43,15 +43,18 @@
 #define LIMIT_TUNING_STEP_MS 30000u
 #define LIMIT_TUNING_TURN_MS 5000u /* until one that was left behind before ends */
 #define LIMIT_TUNING_RETRY_S 60    /* until what could not be undone is tried again */
-#define LIMIT_IRQBALANCE_ANSWER_S 5
+/* It sleeps for one of its rounds (ten seconds) when it takes a new set, and dies of SIGPIPE (outside of systemd) when
+ * who asked is gone by the time it answers. */
+#define LIMIT_IRQBALANCE_ANSWER_S 15
 #define LIMIT_TUNING_LEFT 8u /* children left behind before no more are made */
 #define LIMIT_TUNING_ORDER_BYTES (64u << 20)
-#define LIMIT_HOST_CHANGES_MS 8000u /* a request for what is found now waits so long; the rest is "Unknown" */
-#define LIMIT_SUGGESTED_VMS 16u     /* more wait for room: what would fit instead is not worked out for each */
+#define LIMIT_HOST_CHANGES_MS \
+    18000u /* a request for what is found now waits so long for one thing; longer than irqbalance */
+#define LIMIT_SUGGESTED_VMS 16u /* more wait for room: what would fit instead is not worked out for each */
 
 /* Store. */
 #define LIMIT_COMMIT_PATIENCE_MS 10u /* what nobody waits for waits so long for a write that somebody does wait for */
-#define LIMIT_CHANGE_LOG 4096u             /* changes kept for watches that come back */
+#define LIMIT_CHANGE_LOG 4096u       /* changes kept for watches that come back */
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
 #define LIMIT_OBJECT_TEXT_BYTES (8u << 20) /* objects of one kind kept ready as JSON text */
 #define LIMIT_HOST_CHANGES 10000u          /* journal of host changes not undone yet */

@@ -36,7 +36,6 @@ int irqbalance_ask(const struct tune_machine *machine, int pid, const char *line
 {
     (void)machine;
     enum { ANSWER_MAX = 1 << 20 };
-    /* It is idle between its rounds, which take milliseconds, or seconds on a machine that is very busy. */
     const struct timeval patience = {.tv_sec = LIMIT_IRQBALANCE_ANSWER_S};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     auto_free char *path = must_format("/run/irqbalance/irqbalance%d.sock", pid);

@@ -30,7 +30,8 @@ irqbalance_find() {
 }
 irqbalance_start() {
     mkdir -p /run/irqbalance
-    unshare --mount sh -c "mount -t tmpfs none /proc/irq && exec '$irqbalance' --foreground" >"$folder/irqbalance.log" 2>&1 9>&- &
+    # As systemd starts it: without SIGPIPE.
+    unshare --mount sh -c "trap '' PIPE; mount -t tmpfs none /proc/irq && exec '$irqbalance' --foreground" >"$folder/irqbalance.log" 2>&1 9>&- &
     echo $! >"$folder/irqbalance.pid"
     wait_for 10 test -S "/run/irqbalance/irqbalance$(cat "$folder/irqbalance.pid").sock" || { cat "$folder/irqbalance.log"; return 1; }
 }
@@ -47,7 +48,7 @@ keeps_off() {
             .[0].status.state == "Applied" and .[0].status.found == "1"'
 }
 is_told() {
-    irqbalance_start && tuned_manifest | rtvmd apply -f - && rtvmd start tuned && wait_for 60 phase_is tuned Running && wait_for 30 keeps_off && return 0
+    irqbalance_start && tuned_manifest | rtvmd apply -f - && rtvmd start tuned && wait_for 60 phase_is tuned Running && wait_for 10 keeps_off && return 0
     rtvmd get hostchanges
     rtvmd events
     return 1
@@ -55,7 +56,7 @@ is_told() {
 is_told_again() {
     irqbalance_stop
     sleep 1
-    irqbalance_start && ! keeps_off && wait_for 120 keeps_off && grep 'irqbalance was restarted' "$folder/daemon.log"
+    irqbalance_start && ! keeps_off && wait_for 40 keeps_off && grep 'irqbalance was restarted' "$folder/daemon.log"
 }
 bans_nothing() {
     "$RTVMD_BINARY" tune plan --cpus 1 -o json | jq -e 'any(.[]; .knob == "irqbalance" and .before == "" and .then == "1")'
