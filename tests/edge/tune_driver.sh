@@ -39,12 +39,12 @@ host_state() {
         /proc/sys/kernel/sched_rt_runtime_us /sys/kernel/debug/sched/fair_server/cpu*/runtime \
         /sys/devices/system/cpu/cpu*/power/pm_qos_resume_latency_us /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor \
         /sys/fs/cgroup/cpuset.cpus.isolated /sys/fs/cgroup/cpuset.cpus.effective | sed 's/:/ /'
-    # A thread of the kernel has no memory of its own.
+    # A thread of the kernel has no memory of its own. Those of interrupts follow theirs, at its next firing.
     grep -sH -e '^Name:' -e '^VmSize:' -e '^Cpus_allowed_list:' /proc/[0-9]*/status | awk -F'[:\t]+' '
         $2 == "VmSize" { user[$1] }
         $2 == "Name" { name[$1] = $3 }
         $2 == "Cpus_allowed_list" { cpus[$1] = $3 }
-        END { for (task in cpus) if (!(task in user)) print task, name[task], cpus[task] }'
+        END { for (task in cpus) if (!(task in user) && name[task] !~ "^irq/") print task, name[task], cpus[task] }'
 }
 
 # Threads of the kernel come and go: what is in both lists must be the same.
