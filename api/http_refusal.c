@@ -2,7 +2,6 @@
  * limit and no remedy, and offers no place to say it otherwise. So its page is exchanged for ours where it waits to be
  * sent: whatever is put into the output while no request is being answered is such a page (or "100 Continue"). The
  * exchange is made one event later, when the page is whole and before the loop writes it. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,11 +63,11 @@ static void exchange(evutil_socket_t fd, short what, void *arg)
     struct http_connection *connection = arg;
     struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
     char head[16] = "";
-    int status = 0;
     struct evbuffer_iovec first; /* the output of a socket is frozen against anything but a look */
     if (evbuffer_peek(output, -1, NULL, &first, 1) > 0)
         memcpy(head, first.iov_base, first.iov_len < sizeof head ? first.iov_len : sizeof head - 1);
-    if (connection->is_answering || sscanf(head, "HTTP/1.%*1d %3d", &status) != 1 || status < 400)
+    int status = text_starts_with(head, "HTTP/1.") ? (int)strtol(head + strlen("HTTP/1.1 "), NULL, 10) : 0;
+    if (connection->is_answering || status < 400)
         return;
     auto_free char *sentence = sentence_of(connection, &status);
     connection->is_answering = true; /* our own words are not exchanged */

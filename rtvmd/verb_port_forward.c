@@ -157,7 +157,7 @@ static int serve(struct forward *f, char **words, int count, struct error *err)
         return fail(err, ERROR_BAD_REQUEST, "at most %d ports at once", PORTS_MAX);
     signal(SIGCHLD, SIG_IGN); /* connections that have ended are nobody's concern */
     for (int i = 0; i < count; i++) {
-        struct ports ports;
+        struct ports ports = {0};
         if (read_ports(words[i], &ports, err) < 0 || serve_port(f, &ports, err) < 0)
             return -1;
         printf("Forwarding %s%s:%u -> %u\n", ports.is_udp ? "udp " : "", f->address, ports.local, ports.remote);
@@ -187,7 +187,7 @@ static int run(struct forward *f, int positional, char **argv, struct error *err
     f->name = slash ? slash + 1 : argv[0];
     if (!f->stdio)
         return serve(f, argv + 1, positional - 1, err);
-    struct ports ports;
+    struct ports ports = {0};
     if (positional != 2)
         return fail(err, ERROR_BAD_REQUEST, "--stdio takes one port");
     if (read_ports(argv[1], &ports, err) < 0)
