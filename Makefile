@@ -43,7 +43,7 @@ else ifeq ($(findstring -O0,$(CFLAGS)),)
 OUR_CFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 
-SOURCES := $(wildcard rtvmd/base/*.c hostprobe/*.c store/*.c runtime/*.c runtime/*/*.c api/*.c rtvmd/*.c)
+SOURCES := $(wildcard rtvmd/base/*.c hostprobe/*.c store/*.c runtime/*.c runtime/*/*.c api/*.c api/*/*.c rtvmd/*.c)
 OBJ := $(BUILD)/obj
 LIB_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(filter-out rtvmd/main.c,$(SOURCES)))
 LIBRARY := $(OBJ)/librtvmd.a

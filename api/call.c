@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/meter.h"
-#include "api/protobuf.h"
+#include "api/metrics/meter.h"
+#include "api/wire/protobuf.h"
 #include "rtvmd/base/log.h"
 
 void call_end(struct call *call, int status)

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "api/api.h"
-#include "api/auth.h"
-#include "api/media.h"
-#include "api/status.h"
+#include "api/identity/auth.h"
 #include "api/target.h"
+#include "api/wire/media.h"
+#include "api/wire/status.h"
 
 struct meter;
 struct watches;
@@ -30,7 +30,7 @@ struct call {
     struct auth_identity who;
     const char *verb;    /* what it does, once that is known to be allowed or not; NULL: a page that is no resource */
     const char *audited; /* the verb of a write: its answer gets a line in the log; NULL: none */
-    char *created; /* of a create: the name that was asked for, or "STEM*"; for the log, may be NULL */
+    char *created;       /* of a create: the name that was asked for, or "STEM*"; for the log, may be NULL */
     uint64_t began_ns;
 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "api/digest.h"
+#include "api/wire/digest.h"
 
 /* ---- metadata */
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "api/call.h"
-#include "api/selector.h"
-#include "api/table.h"
+#include "api/wire/selector.h"
+#include "api/wire/table.h"
 
 call_handler read_get;
 call_handler read_list;

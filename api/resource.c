@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "api/columns.h"
-#include "api/jsonpath.h"
+#include "api/wire/columns.h"
+#include "api/wire/jsonpath.h"
 
 #define AGE                                                                                         \
     {                                                                                               \

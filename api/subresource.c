@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/access.h"
-#include "api/device.h"
+#include "api/identity/access.h"
 #include "api/read.h"
 #include "api/source.h"
+#include "api/streams/device.h"
 
 static const struct subresource *find(const struct target *t)
 {

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/managed.h"
-#include "api/patch.h"
 #include "api/prepare.h"
 #include "api/read.h"
 #include "api/source.h"
+#include "api/wire/managed.h"
+#include "api/wire/patch.h"
 
 enum field_validation { VALIDATION_IGNORE, VALIDATION_WARN, VALIDATION_STRICT };
 

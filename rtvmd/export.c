@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "api/fieldset.h"
+#include "api/wire/fieldset.h"
 
 /* Fields that some client set; controllers of the daemon write through subresources, and do not count. */
 static json_t *said_by_clients(const json_t *object)

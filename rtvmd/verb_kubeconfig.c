@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/auth.h"
-#include "api/pki.h"
+#include "api/identity/auth.h"
+#include "api/identity/pki.h"
 #include "rtvmd/base/bytes.h"
 #include "rtvmd/config.h"
 #include "rtvmd/verb.h"

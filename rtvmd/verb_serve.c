@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/pki.h"
-#include "api/tls.h"
+#include "api/http/tls.h"
+#include "api/identity/pki.h"
 #include "rtvmd/base/file.h"
 #include "rtvmd/base/log.h"
 #include "rtvmd/config.h"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/protobuf.h"
+#include "api/wire/protobuf.h"
 #include "rtvmd/base/file.h"
 #include "rtvmd/base/log.h"
 

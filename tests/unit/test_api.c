@@ -1,6 +1,6 @@
 #include "api/api.c"
 
-#include "api/columns.h"
+#include "api/wire/columns.h"
 #include "tests/test.h"
 #include "tests/unit/api_client.h"
 

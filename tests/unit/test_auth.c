@@ -1,4 +1,4 @@
-#include "api/auth.c"
+#include "api/identity/auth.c"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "api/columns.c"
+#include "api/wire/columns.c"
 
 #include "runtime/place/place.h"
 #include "tests/test.h"

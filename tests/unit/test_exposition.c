@@ -1,4 +1,4 @@
-#include "api/exposition.c"
+#include "api/metrics/exposition.c"
 #include "tests/test.h"
 
 static struct text page;

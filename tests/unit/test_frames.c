@@ -1,4 +1,4 @@
-#include "api/frames.c"
+#include "api/http/frames.c"
 #include "rtvmd/base/base.h"
 #include "tests/test.h"
 

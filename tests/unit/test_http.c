@@ -9,8 +9,8 @@
 #undef LIMIT_HTTP_CONNECTIONS
 #define LIMIT_HTTP_CONNECTIONS 8u
 
-#include "api/http_request.c"
-#include "api/http_server.c"
+#include "api/http/http_request.c"
+#include "api/http/http_server.c"
 #include "rtvmd/base/file.h"
 #include "rtvmd/base/text.h"
 #include "tests/test.h"

@@ -1,4 +1,4 @@
-#include "api/jsonpath.c"
+#include "api/wire/jsonpath.c"
 #include "tests/test.h"
 
 static json_t *object;

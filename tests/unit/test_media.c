@@ -1,4 +1,4 @@
-#include "api/media.c"
+#include "api/wire/media.c"
 #include "tests/test.h"
 
 static int choose(const char *accept, unsigned offered)

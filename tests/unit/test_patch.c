@@ -1,4 +1,4 @@
-#include "api/patch.c"
+#include "api/wire/patch.c"
 #include "tests/test.h"
 
 typedef json_t *patcher(const json_t *object, const json_t *patch, struct error *err);

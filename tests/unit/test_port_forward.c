@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "api/call.h"
-#include "api/tunnel.h"
+#include "api/streams/tunnel.h"
 #include "rtvmd/verb.h"
 #include "rtvmd/verbs.h"
 #include "tests/unit/api_client.h"

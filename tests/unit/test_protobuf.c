@@ -1,4 +1,4 @@
-#include "api/protobuf.c"
+#include "api/wire/protobuf.c"
 #include "tests/test.h"
 
 /* One length-delimited field. */

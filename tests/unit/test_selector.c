@@ -1,4 +1,4 @@
-#include "api/selector.c"
+#include "api/wire/selector.c"
 #include "tests/test.h"
 
 static json_t *object;

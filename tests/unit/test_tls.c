@@ -1,13 +1,13 @@
 /* The TLS filter under a real evhttp server, against mbedTLS' own client and certificates of our own making. */
-#include "api/tls.c"
+#include "api/http/tls.c"
 
 #include <event2/http.h>
 #include <mbedtls/net_sockets.h>
 #include <pthread.h>
 #include <unistd.h>
 
-#include "api/http.h"
-#include "api/pki.h"
+#include "api/http/http.h"
+#include "api/identity/pki.h"
 #include "rtvmd/base/file.h"
 #include "tests/test.h"
 

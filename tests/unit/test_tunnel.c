@@ -1,4 +1,4 @@
-#include "api/tunnel.c"
+#include "api/streams/tunnel.c"
 
 #include <netinet/in.h>
 
