@@ -2,9 +2,10 @@
  * subresources of VMs, web sockets. It turns requests into calls of store/ and runtime/ and never decides anything
  * about a VM itself. Everything runs on the loop thread; a write is answered only once it is durable.
  *
- * Here: the table of resources, a call and what its verb does. http/: the server, web socket frames, TLS. identity/: who
- * asks and what they may. wire/: formats without state (Status, tables, patches, selectors, protobuf). schema/: discovery
- * and OpenAPI. streams/: tunnels into a VM. metrics/: what Prometheus reads. http/, identity/ and wire/ know no VM. */
+ * Here: the table of resources, a call and what its verb does. http/: the server, web socket frames, TLS. identity/:
+ * who asks and what they may. wire/: formats without state (Status, tables, patches, selectors, protobuf). schema/:
+ * discovery and OpenAPI. streams/: tunnels into a VM. metrics/: what Prometheus reads. http/, identity/ and wire/ know
+ * no VM. */
 #pragma once
 
 #include "api/http/http.h"
