@@ -25,7 +25,7 @@ daemon_start() {
     ${DAEMON_PREFIX:-} "$RTVMD_BINARY" serve --state-dir "$folder/state" --run-dir "$folder/run" --socket "$folder/api.sock" \
         --libvirt "$LAB_URI" ${DAEMON_ARGUMENTS:-} >>"$folder/daemon.log" 2>&1 </dev/null 9>&- &
     echo $! >"$folder/daemon.pid"
-    wait_for 20 daemon_answers || { tail -n 20 "$folder/daemon.log"; return 1; }
+    wait_for 60 daemon_answers || { tail -n 20 "$folder/daemon.log"; return 1; }
 }
 
 # daemon_end SIGNAL

@@ -27,7 +27,7 @@ static inline int dial(void)
     return fd;
 }
 
-/* Turns the loop until the text was heard or the other end closed. */
+/* Turns the loop until the text was heard, the other end closed, or three seconds brought nothing. */
 static struct text heard;
 
 static inline const char *hear(int fd, const char *until)
@@ -40,10 +40,12 @@ static inline const char *hear(int fd, const char *until)
         ssize_t n = read(fd, chunk, sizeof chunk);
         if (n == 0)
             break;
-        if (n > 0)
+        if (n > 0) {
             text_append_n(&heard, chunk, (size_t)n);
-        else
+            end = now_monotonic_ms() + 3000;
+        } else {
             usleep(100);
+        }
         if (until && memmem(text_cstr(&heard), heard.length, until, strlen(until)))
             break;
     }
