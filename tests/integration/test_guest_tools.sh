@@ -54,7 +54,7 @@ both_tools_measure() {
     jq -e '.target == "default/linux" and .kind == "both" and .verdict.because == "not real hardware" and .cpus == "1" and
         .scheduling == "SCHED_FIFO 1 on vCPUs 0; in the guest cyclictest as SCHED_FIFO, oslat as SCHED_OTHER" and
         ([.measurements[].kind] == ["timer", "gaps"]) and
-        all(.measurements[]; .cpu == 0 and .measuredNs > 1e9 and .histogram.count > 100 and .histogram.maxNs > 0)' "$folder/run.json" &&
+        all(.measurements[]; .cpu == 0 and .measuredNs > 1e9 and .histogram.count > 10 and .histogram.maxNs > 0)' "$folder/run.json" &&
         rtvmd latency list --state-dir "$folder/state" | grep '^inside ' && rtvmd latency show inside --state-dir "$folder/state"
 }
 

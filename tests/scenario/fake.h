@@ -75,6 +75,7 @@ void fake_pool_set(uint64_t pages);
 void fake_pool_use(uint64_t pages); /* by somebody else */
 void fake_pool_reboot(void);
 extern uint64_t (*fake_pool_in_use)(void);
+extern uint64_t fake_pool_most; /* it holds, 400 if not said otherwise: memory in one piece is scarce */
 
 /* The files host tuning turns; begun after world_open(), they outlive the daemon. */
 void fake_tune_begin(void);

@@ -4,9 +4,9 @@
 #include "tests/scenario/fake.h"
 
 /* rtvmd/base/loop.h without a clock: what a scenario does must not depend on how fast the machine is today. A timer
- * that is armed for now, or nearly, fires in the next round, in the order of arming; later ones wait, because time is the world's,
- * which wakes the runtime itself. Shuffled, each round takes some of what is due in some order, and a late timer may
- * fire early: an event loop promises no more. */
+ * that is armed for now, or nearly, fires in the next round, in the order of arming; later ones wait, because time is
+ * the world's, which wakes the runtime itself. Shuffled, each round takes some of what is due in some order, and a late
+ * timer may fire early: an event loop promises no more. */
 
 struct loop {
     struct loop_watch *first;

@@ -7,12 +7,13 @@
 /* The pool of 2 MiB pages of node 0 in memory. The kernel's rules: pages in use stay, and there is only so much memory
  * in one piece. */
 
-enum { BOOT_PAGES = 128, MOST_PAGES = 400 };
+enum { BOOT_PAGES = 128 };
 
 static uint64_t total;
 static uint64_t others; /* in use by another program */
 static unsigned boots;
 uint64_t (*fake_pool_in_use)(void);
+uint64_t fake_pool_most;
 void fake_pool_reset(void);
 
 void fake_pool_reset(void)
@@ -21,6 +22,7 @@ void fake_pool_reset(void)
     others = 0;
     boots++;
     fake_pool_in_use = NULL;
+    fake_pool_most = 400;
 }
 
 void fake_pool_reboot(void)
@@ -93,7 +95,7 @@ int page_pool_grow(const char *root, struct page_pool_change *change, struct err
     (void)root;
     if (!fake_call("grow", err))
         return -1;
-    if (total + change->pages > MOST_PAGES)
+    if (total + change->pages > fake_pool_most)
         return fail(err, ERROR_UNAVAILABLE, "no memory in one piece");
     total += change->pages;
     if (fake_died())
