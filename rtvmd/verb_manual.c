@@ -64,17 +64,16 @@ static void print_program_page(void)
 
 static void print_config_page(void)
 {
-    puts(
-        ".Dd $Mdocdate$\n.Dt RTVMD.YAML 5\n.Os rtvmd " RTVMD_VERSION "\n.Sh NAME\n.Nm rtvmd.yaml\n"
-        ".Nd configuration of the rtvmd daemon\n.Sh DESCRIPTION\n"
-        "A YAML document of nested options, read by\n.Ic rtvmd serve --config .\n"
-        "An unknown option ends the start, naming it.\n"
-        "On SIGHUP\n.Pq Ic systemctl reload rtvmd\n"
-        "the file is read again: options marked so are taken over and said in the log, for the others the log names\n"
-        "what waits for a restart.\n"
-        "A file with a mistake changes nothing.\n"
-        "Certificates are read anew, changed or not.\n"
-        ".Sh OPTIONS");
+    puts(".Dd $Mdocdate$\n.Dt RTVMD.YAML 5\n.Os rtvmd " RTVMD_VERSION "\n.Sh NAME\n.Nm rtvmd.yaml\n"
+         ".Nd configuration of the rtvmd daemon\n.Sh DESCRIPTION\n"
+         "A YAML document of nested options, read by\n.Ic rtvmd serve --config .\n"
+         "An unknown option ends the start, naming it.\n"
+         "On SIGHUP\n.Pq Ic systemctl reload rtvmd\n"
+         "the file is read again: options marked so are taken over and said in the log, for the others the log names\n"
+         "what waits for a restart.\n"
+         "A file with a mistake changes nothing.\n"
+         "Certificates are read anew, changed or not.\n"
+         ".Sh OPTIONS");
     auto_text options = {0};
     config_write_manual(&options);
     print_sentences(text_cstr(&options));

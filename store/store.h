@@ -42,8 +42,8 @@ int store_create(struct store *store, json_t *object, json_t **ret_stored, struc
  * stored ones: ERROR_CONFLICT in Kubernetes' words. bump_generation: the caller saw the spec change. An object equal to
  * the stored one is not written and keeps its version. */
 int store_update(struct store *store, json_t *object, bool bump_generation, json_t **ret_stored, struct error *err);
-/* The same for what nobody waits for (a status): its commit may wait LIMIT_COMMIT_PATIENCE_MS, to share its fsync with a
- * write that somebody does wait for. */
+/* The same for what nobody waits for (a status): its commit may wait LIMIT_COMMIT_PATIENCE_MS, to share its fsync with
+ * a write that somebody does wait for. */
 int store_update_patiently(struct store *store, json_t *object, struct error *err);
 /* Removes. ERROR_NOT_FOUND. The removal takes a version of its own; *ret_last (may be NULL) is the last state. */
 int store_delete(struct store *store, const char *kind, const char *namespace_, const char *name, json_t **ret_last,
@@ -56,8 +56,8 @@ void store_rollback(struct store *store, size_t mark);
 
 /* Called on the loop thread once everything written so far is durable (failure NULL), or was undone (failure set). */
 void store_after_commit(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg);
-/* The same without hastening what was written patiently. False when nothing waits to be committed: the callback will not
- * be called. */
+/* The same without hastening what was written patiently. False when nothing waits to be committed: the callback will
+ * not be called. */
 bool store_notice_commit(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg);
 /* Commits now. */
 int store_flush(struct store *store, struct error *err);

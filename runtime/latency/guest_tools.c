@@ -211,7 +211,7 @@ static void read_durations(const char *at, struct output *output)
     for (size_t i = 0; i < output->count; i++) {
         uint64_t whole;
         uint64_t thousandths = 0;
-        if (!read_number(&at, 2u * LIMIT_LATENCY_S, &whole))
+        if (!read_number(&at, UINT64_C(2) * LIMIT_LATENCY_S, &whole))
             return;
         if (*at == '.' && (at++, !read_number(&at, 999, &thousandths)))
             return;

@@ -32,10 +32,10 @@ static void look(void)
 static void a_line_of_stat_is_taken_apart(void)
 {
     struct task_stat stat = {0};
-    CHECK(
-        task_stat_parse("7 (a (b) c) S 2 0 0 0 -1 69238848 0 0 0 0 0 0 0 0 0 20 0 1 0 4 0 0 1 0 0 0 0 0 0 0 1 0 0 0 17 5 "
-                        "50 1 0 0 0",
-                        &stat));
+    CHECK(task_stat_parse(
+        "7 (a (b) c) S 2 0 0 0 -1 69238848 0 0 0 0 0 0 0 0 0 20 0 1 0 4 0 0 1 0 0 0 0 0 0 0 1 0 0 0 17 5 "
+        "50 1 0 0 0",
+        &stat));
     CHECK_TEXT(stat.name, "a (b) c");
     CHECK(stat.kernel && stat.bound && stat.last_cpu == 5 && stat.priority == 50 && stat.policy == SCHED_FIFO);
     CHECK(!task_stat_parse("7 (cut) S 2 0 0 0 -1 69238848", &stat));
