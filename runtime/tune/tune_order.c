@@ -106,7 +106,7 @@ static bool write_and_check(struct acting *acting, const struct tune_row *row, c
 static bool settle(struct acting *acting, const struct tune_row *row, bool undo, bool *ret_failed)
 {
     struct tunable target;
-    struct error err;
+    struct error err = {.kind = ERROR_NOT_FOUND}; /* a target nobody knows any more is gone as well */
     *ret_failed = false;
     say_at(row->target, acting);
     auto_free char *present =
