@@ -1,6 +1,6 @@
 /* The texts of a recorded tree that are more than a number: masks, mount tables, threads, interrupts. */
 #include "hostprobe/mounts.c"
-#include "runtime/tune/tasks.c"
+#include "hostprobe/task_stat.h"
 
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         mount_option(&mount, "pagesize", pagesize, sizeof pagesize);
     if (cursor != text + strlen(text))
         abort();
-    struct task task;
-    parse_stat(text, &task);
+    struct task_stat thread;
+    task_stat_parse(text, &thread);
     return files_listed(text) && strstr(text, "/../") ? (abort(), 0) : 0;
 }
