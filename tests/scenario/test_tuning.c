@@ -216,7 +216,8 @@ static bool survives(unsigned kill_at, unsigned die_after)
         fake_die_after(die_after);
     CHECK_INT(world_apply(&world, tuned_vm("a"), &err), 0);
     CHECK(world_settle(&world));
-    if (!world_get(&world, "VirtualMachine", "a")) /* killed before it was written down */
+    auto_json *written = world_get(&world, "VirtualMachine", "a");
+    if (!written) /* killed before it was written down */
         CHECK_INT(world_apply(&world, tuned_vm("a"), &err), 0);
     CHECK(world_advance(&world, 600));
     check_phase("a", "Running");
