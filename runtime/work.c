@@ -36,7 +36,7 @@ static int render(struct work *work, const struct disk_source *disks, const stru
         .initrd_path = kernel->path[KERNEL_FILE_INITRD],
         .run_dir = work->run_dir,
         .emulation = work->emulation,
-        .paused = true,
+        .starts = true,
     };
     if (domain_render(&request, ret_xml, &findings, err))
         return -1;

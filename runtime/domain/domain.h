@@ -27,7 +27,7 @@ struct domain_request {
     const char *kernel_path;        /* firmware.kernelBoot: files out of its container image, or NULL */
     const char *initrd_path;
     bool emulation; /* type='qemu': documented substitutions, each with a warning */
-    bool paused;    /* only for information; the start flag is the hypervisor's */
+    bool starts;    /* the emulator as domain_emulator_at_start() says; else as the domain runs once it is up */
 };
 
 /* One domain element, indented, final newline. Warnings (substitutions, things left out) go to findings. */

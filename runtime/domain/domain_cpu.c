@@ -60,7 +60,8 @@ struct cpuset domain_emulator_at_start(const struct placement *placement, const 
 void domain_write_emulator_pin(struct domain_build *b)
 {
     struct cpuset_text text;
-    struct cpuset cpus = domain_emulator_at_start(b->placement, b->request->host);
+    struct cpuset cpus =
+        b->request->starts ? domain_emulator_at_start(b->placement, b->request->host) : b->placement->emulator;
     if (!cpuset_is_empty(&cpus))
         xml_leaf(b->xml, "emulatorpin", "cpuset", cpuset_format(&cpus, &text));
 }

@@ -152,9 +152,14 @@ static void the_emulator_starts_where_pages_are(void)
     placement.exclusive = cpuset_range(4, 6);
     placement.page_count = 1;
     placement.page[0] = (struct claimed_pages){.node = 4, .page_bytes = 1ull << 30, .pages = 2};
+    request.starts = true;
     CHECK(render());
     CHECK_TEXT(attribute("cputune/emulatorpin", "cpuset"), "6"); /* it is there already */
     placement.emulator = cpuset_of(0);
+    request.starts = false;
+    CHECK(render());
+    CHECK_TEXT(attribute("cputune/emulatorpin", "cpuset"), "0");
+    request.starts = true;
     CHECK(render());
     CHECK_TEXT(attribute("cputune/emulatorpin", "cpuset"), "0,4");
     placement.page[0].node = 0;
