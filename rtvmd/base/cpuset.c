@@ -4,18 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rtvmd/base/text.h"
+
 static const char *read_number(const char *s, unsigned *ret_value)
 {
-    if (!isdigit((unsigned char)*s))
-        return NULL;
-    unsigned long value = 0;
-    for (; isdigit((unsigned char)*s); s++) {
-        value = value * 10 + (unsigned long)(*s - '0');
-        if (value >= CPUSET_MAX)
-            return NULL;
-    }
-    *ret_value = (unsigned)value;
-    return s;
+    uint64_t value;
+    const char *end = text_number(s, CPUSET_MAX - 1, &value);
+    if (end)
+        *ret_value = (unsigned)value;
+    return end;
 }
 
 /* One item: N, A-B or A-B:USED/GROUP. Returns where it ends, NULL when malformed. */

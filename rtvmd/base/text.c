@@ -117,19 +117,27 @@ uint64_t text_hash(uint64_t hash, const char *s)
     return (hash ^ 0xff) * 1099511628211u; /* a byte no text has: "ab", "c" is not "a", "bc" */
 }
 
-bool text_to_u64(const char *s, uint64_t *ret_value)
+const char *text_number(const char *s, uint64_t max, uint64_t *ret_value)
 {
-    if (!*s)
-        return false;
+    if (*s < '0' || *s > '9')
+        return NULL;
     uint64_t value = 0;
-    for (; *s; s++) {
-        if (*s < '0' || *s > '9')
-            return false;
-        unsigned digit = (unsigned)(*s - '0');
-        if (value > (UINT64_MAX - digit) / 10)
-            return false;
+    for (; *s >= '0' && *s <= '9'; s++) {
+        uint64_t digit = (uint64_t)(*s - '0');
+        if (digit > max || value > (max - digit) / 10)
+            return NULL;
         value = value * 10 + digit;
     }
+    *ret_value = value;
+    return s;
+}
+
+bool text_to_u64(const char *s, uint64_t *ret_value)
+{
+    uint64_t value;
+    const char *end = text_number(s, UINT64_MAX, &value);
+    if (!end || *end)
+        return false;
     *ret_value = value;
     return true;
 }

@@ -41,6 +41,8 @@ bool text_equal(const char *a, const char *b);
 uint64_t text_hash(uint64_t hash, const char *s);
 /* Whole string as unsigned decimal: digits only, no sign, no blanks, no overflow. */
 bool text_to_u64(const char *s, uint64_t *ret_value);
+/* Such a number at the start of s, of at most max. Returns what stands behind it, or NULL. */
+const char *text_number(const char *s, uint64_t max, uint64_t *ret_value);
 
 /* "2 MiB", "1.5 GiB": the largest unit that leaves at least 1, for people. Returns a pointer into buffer. */
 struct size_text {

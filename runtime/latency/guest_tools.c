@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rtvmd/base/limits.h"
+#include "rtvmd/base/text.h"
 
 static const uint64_t NS_PER_US = 1000;
 static const uint64_t NS_PER_S = 1000000000u;
@@ -29,17 +30,10 @@ struct output {
 /* Moves *at behind blanks and one number of at most max. */
 static bool read_number(const char **at, uint64_t max, uint64_t *ret_number)
 {
-    uint64_t number = 0;
-    *at += strspn(*at, " \t");
-    if (!isdigit((unsigned char)**at))
-        return false;
-    for (; isdigit((unsigned char)**at); (*at)++) {
-        number = number * 10 + (uint64_t)(**at - '0');
-        if (number > max)
-            return false;
-    }
-    *ret_number = number;
-    return true;
+    const char *end = text_number(*at + strspn(*at, " \t"), max, ret_number);
+    if (end)
+        *at = end;
+    return end != NULL;
 }
 
 static int add_values(struct column *column, uint64_t us, uint64_t count, struct error *err)

@@ -6,6 +6,7 @@
 
 #include "rtvmd/base/base.h"
 #include "rtvmd/base/cpuset.h"
+#include "rtvmd/base/text.h"
 
 const char *const NOISE_KIND[NOISE_KINDS] = {"nmi", "irq", "softirq", "thread"};
 static const uint64_t NS_PER_S = 1000000000u;
@@ -20,22 +21,6 @@ struct event {
     uint64_t duration_ns;
 };
 
-/* Moves *at behind a decimal number. */
-static bool read_number(const char **at, uint64_t max, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    const char *c = *at;
-    for (; isdigit((unsigned char)*c); c++) {
-        number = number * 10 + (uint64_t)(*c - '0');
-        if (number > max)
-            return false;
-    }
-    bool found = c > *at;
-    *at = c;
-    *ret_number = number;
-    return found;
-}
-
 /* "            bash-1234    [003] d.h2.   123.456789: irq_noise: …": the first 16 bytes are the task's name, whatever
  * is in it. Gives what stands behind the time. */
 static const char *read_head(const char *line, unsigned *ret_cpu)
@@ -45,10 +30,10 @@ static const char *read_head(const char *line, unsigned *ret_cpu)
     if (strlen(line) <= TASK_BYTES || line[TASK_BYTES] != '-')
         return NULL;
     const char *at = line + TASK_BYTES + 1;
-    if (!read_number(&at, INT32_MAX, &number))
-        return NULL;
-    at = strchr(at, '[');
-    if (!at || (at++, !read_number(&at, CPUSET_MAX - 1, &number)) || *at != ']')
+    at = text_number(at, INT32_MAX, &number);
+    at = at ? strchr(at, '[') : NULL;
+    at = at ? text_number(at + 1, CPUSET_MAX - 1, &number) : NULL;
+    if (!at || *at != ']')
         return NULL;
     *ret_cpu = (unsigned)number;
     at = strstr(at, ": ");
@@ -71,8 +56,8 @@ static bool read_duration(const char *start, uint64_t *ret_ns)
     const char *at = strstr(start, WORD);
     if (!at)
         return false;
-    at += strlen(WORD);
-    return read_number(&at, LIMIT_LATENCY_S * NS_PER_S, ret_ns) && strncmp(at, " ns", 3) == 0;
+    at = text_number(at + strlen(WORD), LIMIT_LATENCY_S * NS_PER_S, ret_ns);
+    return at && strncmp(at, " ns", 3) == 0;
 }
 
 /* "NAME:ID " in front of the start; NAME may hold colons and blanks. */
@@ -86,8 +71,7 @@ static bool read_name(const char *text, const char *start, struct event *event)
     const char *colon = end;
     while (colon > text && isdigit((unsigned char)colon[-1]))
         colon--;
-    const char *at = colon;
-    if (colon == text || colon[-1] != ':' || !read_number(&at, INT32_MAX, &id))
+    if (colon == text || colon[-1] != ':' || !text_number(colon, INT32_MAX, &id))
         return false;
     event->id = (int)id;
     event->name = text;
@@ -155,9 +139,8 @@ static bool read_lost(struct noise *noise, const char *line)
     const char *at = line + 4 + strspn(line + 4, "0123456789");
     if (strncmp(at, WORD, strlen(WORD)) != 0)
         return false;
-    at += strlen(WORD);
     uint64_t number;
-    noise->lost += read_number(&at, UINT32_MAX, &number) ? number : 1;
+    noise->lost += text_number(at + strlen(WORD), UINT32_MAX, &number) ? number : 1;
     return true;
 }
 

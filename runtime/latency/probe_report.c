@@ -34,21 +34,6 @@ static size_t take_line(const char *text, size_t length, size_t at, struct line 
     return next;
 }
 
-static const char *read_number(const char *s, uint64_t max, uint64_t *ret_value)
-{
-    if (*s < '0' || *s > '9')
-        return NULL;
-    uint64_t value = 0;
-    for (; *s >= '0' && *s <= '9'; s++) {
-        uint64_t digit = (uint64_t)(*s - '0');
-        if (value > (max - digit) / 10)
-            return NULL;
-        value = value * 10 + digit;
-    }
-    *ret_value = value;
-    return s;
-}
-
 struct field {
     const char *key;
     uint64_t max;
@@ -66,7 +51,7 @@ static bool read_fields(const char *s, const char *word, const struct field *fie
         size_t key = strlen(fields[i].key);
         if (s[0] != ' ' || strncmp(s + 1, fields[i].key, key) != 0 || s[1 + key] != '=')
             return false;
-        s = read_number(s + 2 + key, fields[i].max, fields[i].value);
+        s = text_number(s + 2 + key, fields[i].max, fields[i].value);
         if (!s)
             return false;
     }
@@ -90,7 +75,7 @@ static bool find_last(const char *text, size_t length, size_t *ret_begin, size_t
         const struct field end_fields[] = {{"report", UINT32_MAX, &end_number}, {"lines", UINT32_MAX, &end_lines}};
         if (line.ours && text_starts_with(line.text, "begin ")) {
             const char *report = strstr(line.text, " report=");
-            open = report && read_number(report + strlen(" report="), UINT32_MAX, &number);
+            open = report && text_number(report + strlen(" report="), UINT32_MAX, &number);
             begin = at;
             lines = 1;
         } else if (line.ours && open && read_fields(line.text, "end", end_fields, ARRAY_SIZE(end_fields))) {
@@ -178,14 +163,14 @@ static bool read_histogram(struct probe_report *report, const char *s, uint64_t 
     s += strlen("hist");
     if (!text_starts_with(s, " id="))
         return false;
-    s = read_number(s + strlen(" id="), UINT32_MAX, &id);
+    s = text_number(s + strlen(" id="), UINT32_MAX, &id);
     if (!s || id != wanted_id || *s == '\0')
         return false;
     while (*s) {
         uint64_t bucket;
         uint64_t count;
-        if (*s++ != ' ' || !(s = read_number(s, PROBE_BUCKETS - 1, &bucket)) || *s++ != ':' ||
-            !(s = read_number(s, INT64_MAX, &count)) || bucket < *next_bucket)
+        if (*s++ != ' ' || !(s = text_number(s, PROBE_BUCKETS - 1, &bucket)) || *s++ != ':' ||
+            !(s = text_number(s, INT64_MAX, &count)) || bucket < *next_bucket)
             return false;
         report->cpu[id].bucket[bucket] = count;
         *next_bucket = bucket + 1;
