@@ -41,15 +41,11 @@ static void note(struct host *host, unsigned cpu, enum host_kernel_thread kind, 
 
 static void note_irq(const struct scan *scan, const char *pid, const struct task_stat *thread)
 {
-    static const char ALLOWED[] = "\nCpus_allowed_list:";
     auto_text status = {0};
     struct cpuset allowed;
     struct error err;
-    if (!files_read(scan->files, &status, "/proc/%s/task/%s/status", pid, pid))
-        return;
-    const char *at = strstr(text_cstr(&status), ALLOWED);
-    auto_free char *list = at ? must_strndup(at + strlen(ALLOWED), strcspn(at + strlen(ALLOWED), "\n")) : NULL;
-    if (!list || cpuset_parse(list, &allowed, &err) < 0)
+    if (!files_read(scan->files, &status, "/proc/%s/task/%s/status", pid, pid) ||
+        task_status_cpus(text_cstr(&status), &allowed, &err) < 0)
         return;
     cpuset_foreach(cpu, &allowed) note(scan->host, (unsigned)cpu, HOST_THREAD_IRQ, thread);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hostprobe/task_stat.h"
 #include "rtvmd/base/file.h"
 
 /* A VM's threads are found in two places: the process's own task folder (QEMU's threads and, on newer kernels, the
@@ -16,52 +17,6 @@ static int read_small(const char *root, const char *folder, const char *name, st
 {
     auto_free char *path = must_format("%s/%s", folder, name);
     return file_read(root, path, LIMIT_SYSFILE_BYTES, ret_text, err);
-}
-
-/* The value after "Key:" in a status file, or NULL; the text ends at the newline. */
-static const char *status_value(const char *status, const char *key)
-{
-    size_t length = strlen(key);
-    for (const char *line = status; line && *line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, key, length) == 0 && line[length] == ':')
-            return line + length + 1 + strspn(line + length + 1, " \t");
-    }
-    return NULL;
-}
-
-/* /proc/PID/stat, proc(5): fields are counted from the closing parenthesis of the name, which may hold anything. */
-enum { STAT_START = 22, STAT_PROCESSOR = 39, STAT_PRIORITY = 40, STAT_POLICY = 41, STAT_AFTER_NAME = 3 };
-
-static bool parse_stat(const char *stat, struct prove_thread *thread)
-{
-    const char *at = strrchr(stat, ')');
-    if (!at)
-        return false;
-    at++;
-    for (int field = STAT_AFTER_NAME; field <= STAT_POLICY; field++) {
-        at += strspn(at, " ");
-        if (*at == '\0' || *at == '\n')
-            return false;
-        switch (field) {
-        case STAT_START:
-            thread->start_ticks = strtoull(at, NULL, 10);
-            break;
-        case STAT_PROCESSOR:
-            thread->last_cpu = (int)strtol(at, NULL, 10);
-            break;
-        case STAT_PRIORITY:
-            thread->priority = (int)strtol(at, NULL, 10);
-            break;
-        case STAT_POLICY:
-            thread->policy = (int)strtol(at, NULL, 10);
-            break;
-        default:
-            break;
-        }
-        at += strcspn(at, " \n");
-    }
-    return true;
 }
 
 int reading_thread(const char *root, const char *folder, int tid, struct prove_thread *ret_thread, struct error *err)
@@ -78,14 +33,18 @@ int reading_thread(const char *root, const char *folder, int tid, struct prove_t
         }
         return 0; /* ENOENT, or ESRCH in the middle of a read */
     }
-    struct prove_thread thread = {.tid = tid, .index = -1, .last_cpu = -1};
+    struct task_stat found = {0};
+    struct prove_thread thread = {.tid = tid, .index = -1};
     snprintf(thread.name, sizeof thread.name, "%.*s", (int)strcspn(text_cstr(&comm), "\n"), text_cstr(&comm));
-    const char *allowed = status_value(text_cstr(&status), "Cpus_allowed_list");
-    if (!parse_stat(text_cstr(&stat), &thread) || !allowed)
+    bool has_cpus = task_status_cpus(text_cstr(&status), &thread.cpus, err) == 0;
+    if (!task_stat_parse(text_cstr(&stat), &found) || (!has_cpus && err->kind == ERROR_NOT_FOUND))
         return fail(err, ERROR_INTERNAL, "%s/stat or status is not what proc(5) says", folder);
-    auto_free char *list = must_strndup(allowed, strcspn(allowed, "\n"));
-    if (cpuset_parse(list, &thread.cpus, err) < 0)
+    if (!has_cpus)
         return error_prefix(err, "%s/status", folder);
+    thread.start_ticks = found.start_ticks;
+    thread.last_cpu = found.last_cpu;
+    thread.priority = found.priority;
+    thread.policy = found.policy;
     *ret_thread = thread;
     return 1;
 }

@@ -20,14 +20,14 @@ static void read_task(const char *name, void *arg)
     auto_text status = {0};
     struct task task = {.pid = scan->pid};
     struct task_stat parsed = {0};
-    static const char ALLOWED[] = "Cpus_allowed_list:";
+    struct error err;
     if (!text_to_u64(name, &tid) || tid > INT32_MAX)
         return;
     task.tid = (int)tid;
     /* Threads come and go while we look: one that is gone is skipped. */
     if (!files_read(scan->files, &stat, "/proc/%d/task/%d/stat", task.pid, task.tid) ||
         !files_read(scan->files, &status, "/proc/%d/task/%d/status", task.pid, task.tid) ||
-        !task_stat_parse(text_cstr(&stat), &parsed))
+        !task_stat_parse(text_cstr(&stat), &parsed) || task_status_cpus(text_cstr(&status), &task.allowed, &err) < 0)
         return;
     snprintf(task.name, sizeof task.name, "%s", parsed.name);
     task.kernel = parsed.kernel;
@@ -35,11 +35,6 @@ static void read_task(const char *name, void *arg)
     task.last_cpu = parsed.last_cpu;
     task.priority = parsed.priority;
     task.policy = parsed.policy;
-    const char *at = strstr(text_cstr(&status), ALLOWED);
-    struct error err;
-    auto_free char *list = at ? must_strndup(at + strlen(ALLOWED), strcspn(at + strlen(ALLOWED), "\n")) : NULL;
-    if (!list || cpuset_parse(list, &task.allowed, &err) < 0)
-        return;
     if (scan->list->count == scan->list->capacity) {
         scan->list->capacity = scan->list->capacity ? scan->list->capacity * 2 : 256;
         scan->list->at = must_realloc(scan->list->at, scan->list->capacity, sizeof task);

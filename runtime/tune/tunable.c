@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hostprobe/files.h"
+#include "hostprobe/task_stat.h"
 #include "rtvmd/base/file.h"
 #include "runtime/tune/irqbalance.h"
 
@@ -62,20 +63,16 @@ static int read_affinity(const struct tune_machine *machine, const struct tunabl
                          struct error *err)
 {
     static const char NAME[] = "Name:\t";
-    static const char ALLOWED[] = "Cpus_allowed_list:";
     auto_text status = {0};
     auto_free char *path = must_format("/proc/%d/task/%d/status", target->tid, target->tid);
     if (read_file(machine, path, &status, err) < 0)
         return -1;
     const char *text = text_cstr(&status);
-    const char *allowed = strstr(text, ALLOWED);
     size_t length = strlen(target->path);
     if (!text_starts_with(text, NAME) || strncmp(text + strlen(NAME), target->path, length) != 0 ||
-        text[strlen(NAME) + length] != '\n' || !allowed)
+        text[strlen(NAME) + length] != '\n')
         return fail(err, ERROR_NOT_FOUND, "thread %d is not \"%s\" any more", target->tid, target->path);
-    allowed += strlen(ALLOWED);
-    auto_free char *list = must_strndup(allowed, strcspn(allowed, "\n"));
-    return cpuset_parse(list, ret_set, err);
+    return task_status_cpus(text, ret_set, err);
 }
 
 char *tunable_read(const struct tune_machine *machine, const struct tunable *target, struct error *err)
