@@ -94,6 +94,19 @@ const char *cpuset_format(const struct cpuset *set, struct cpuset_text *buffer)
     return buffer->text;
 }
 
+char *cpuset_mask(const struct cpuset *set)
+{
+    auto_text out = {0};
+    for (int group = CPUSET_MAX / 32 - 1; group >= 0; group--) {
+        uint32_t bits = (uint32_t)(set->word[group / 2] >> (group % 2 * 32));
+        if (out.length)
+            text_printf(&out, ",%08x", bits);
+        else if (bits || group == 0)
+            text_printf(&out, "%x", bits);
+    }
+    return text_take(&out);
+}
+
 struct cpuset cpuset_of(unsigned cpu)
 {
     struct cpuset set = {0};

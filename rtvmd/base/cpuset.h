@@ -19,6 +19,8 @@ struct cpuset_text {
     char text[CPUSET_TEXT_MAX];
 };
 const char *cpuset_format(const struct cpuset *set, struct cpuset_text *buffer);
+/* "1,00000003": the kernel's mask format, groups of 32 bits, highest first; "0" when empty. The caller frees. */
+char *cpuset_mask(const struct cpuset *set);
 
 struct cpuset cpuset_of(unsigned cpu);
 struct cpuset cpuset_range(unsigned first, unsigned last);

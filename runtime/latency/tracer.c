@@ -176,27 +176,11 @@ static int check(const struct tracefs *tracefs, const struct cpuset *cpus, struc
 
 /* ---- setting up */
 
-/* "ff,00000000": 32 CPUs a word, the highest first. */
-static char *format_mask(const struct cpuset *cpus)
-{
-    enum { WORD_CPUS = 32 };
-    struct text out = {0};
-    unsigned last = 0;
-    cpuset_foreach(cpu, cpus) last = (unsigned)cpu;
-    for (unsigned word = last / WORD_CPUS + 1; word-- > 0;) {
-        uint32_t bits = 0;
-        for (unsigned i = 0; i < WORD_CPUS; i++)
-            bits |= (uint32_t)cpuset_has(cpus, word * WORD_CPUS + i) << i;
-        text_printf(&out, out.length ? ",%08x" : "%x", bits);
-    }
-    return text_take(&out);
-}
-
 /* In this order: a CPU must not be recorded before it is chosen, the option must be off before the tracer runs,
  * and the tracer is not changed while somebody reads the pipe (EBUSY). */
 static int set_up(struct tracer *t, const struct cpuset *cpus, struct error *err)
 {
-    auto_free char *mask = format_mask(cpus);
+    auto_free char *mask = cpuset_mask(cpus);
     const struct {
         const char *file;
         const char *value;

@@ -96,20 +96,6 @@ char *tunable_read(const struct tune_machine *machine, const struct tunable *tar
     return must_strdup(cpuset_format(&set, &buffer));
 }
 
-/* "1,00000003": groups of 32 bits, as the kernel reads them. */
-static char *mask_text(const struct cpuset *set)
-{
-    auto_text out = {0};
-    for (int group = CPUSET_MAX / 32 - 1; group >= 0; group--) {
-        uint32_t bits = (uint32_t)(set->word[group / 2] >> (group % 2 * 32));
-        if (out.length)
-            text_printf(&out, ",%08x", bits);
-        else if (bits || group == 0)
-            text_printf(&out, "%x", bits);
-    }
-    return text_take(&out);
-}
-
 static int move_live(const struct tune_machine *machine, int tid, const struct cpuset *cpus, struct error *err)
 {
     (void)machine;
@@ -145,7 +131,7 @@ int tunable_write(const struct tune_machine *machine, const struct tunable *targ
         return machine->move_thread(machine, target->tid, &set, err);
     if (target->kind == TUNABLE_IRQBALANCE)
         return irqbalance_write(machine, target->tid, &set, err);
-    auto_free char *text = target->kind == TUNABLE_MASK ? mask_text(&set) : must_strdup(value[0] ? value : "\n");
+    auto_free char *text = target->kind == TUNABLE_MASK ? cpuset_mask(&set) : must_strdup(value[0] ? value : "\n");
     return machine->write_file(machine, target->path, text, err);
 }
 

@@ -64,10 +64,22 @@ static void formats_the_full_set(void)
     CHECK(cpuset_equal(&odd, &again));
 }
 
+static void writes_masks_as_the_kernel_reads_them(void)
+{
+    struct cpuset cpus = cpuset_of(0);
+    auto_free char *one = cpuset_mask(&cpus);
+    CHECK_TEXT(one, "1");
+    cpuset_add(&cpus, 33);
+    cpuset_add(&cpus, 71);
+    auto_free char *three = cpuset_mask(&cpus);
+    CHECK_TEXT(three, "80,00000002,00000001");
+}
+
 int main(void)
 {
     RUN(parses_what_the_kernel_prints);
     RUN(does_set_arithmetic);
     RUN(formats_the_full_set);
+    RUN(writes_masks_as_the_kernel_reads_them);
     return test_end();
 }

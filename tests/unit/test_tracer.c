@@ -225,17 +225,6 @@ static void says_why_it_cannot_be(void)
     CHECK_INT(tracer_sweep(&nowhere, &err), 0);
 }
 
-static void writes_masks_as_the_kernel_reads_them(void)
-{
-    struct cpuset cpus = cpuset_of(0);
-    auto_free char *one = format_mask(&cpus);
-    CHECK_TEXT(one, "1");
-    cpuset_add(&cpus, 33);
-    cpuset_add(&cpus, 71);
-    auto_free char *three = format_mask(&cpus);
-    CHECK_TEXT(three, "80,00000002,00000001");
-}
-
 int main(void)
 {
     RUN(records_into_an_instance_of_its_own);
@@ -243,6 +232,5 @@ int main(void)
     RUN(a_refusal_at_any_step_changes_nothing);
     RUN(a_death_at_any_step_is_put_back);
     RUN(says_why_it_cannot_be);
-    RUN(writes_masks_as_the_kernel_reads_them);
     return test_end();
 }
