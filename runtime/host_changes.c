@@ -20,16 +20,11 @@ struct look {
     json_t *lines;
 };
 
-static void keep_line(const json_t *line, void *arg)
-{
-    json_array_append_new(arg, json_deep_copy(line));
-}
-
 static void run_look(struct worker_job *job)
 {
     struct look *look = (struct look *)job;
     struct error err; /* what could not be read in time is shown as unknown */
-    tune_apart(look->runtime->state_dir, look->order, &look->runtime->tuning_stop, keep_line, look->lines, &err);
+    tune_apart(look->runtime->state_dir, look->order, &look->runtime->tuning_stop, look->lines, &err);
 }
 
 static void answer_all(struct runtime *runtime)

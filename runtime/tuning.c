@@ -52,16 +52,11 @@ static void tuning_free(struct tuning *tuning)
 /* ---- one order at a time */
 static void advance(struct runtime *runtime);
 
-static void keep_line(const json_t *line, void *arg)
-{
-    json_array_append_new(arg, json_deep_copy(line));
-}
-
 static void run_order(struct worker_job *job)
 {
     struct tuning *tuning = (struct tuning *)job;
-    tuning->failed = tune_apart(tuning->runtime->state_dir, tuning->order, &tuning->runtime->tuning_stop, keep_line,
-                                tuning->lines, &tuning->err) < 0;
+    tuning->failed = tune_apart(tuning->runtime->state_dir, tuning->order, &tuning->runtime->tuning_stop, tuning->lines,
+                                &tuning->err) < 0;
 }
 
 static void end_first(struct runtime *runtime, const struct error *failure)

@@ -77,6 +77,22 @@ int irqbalance_read(const struct tune_machine *machine, int pid, struct cpuset *
     return read_setup(machine, pid, ret_banned, &round_ms, err);
 }
 
+json_t *irqbalance_memory_to_json(const struct irqbalance_memory *memory)
+{
+    struct cpuset_text told;
+    return json_pack("{s:i, s:s, s:I}", "pid", memory->pid, "told", cpuset_format(&memory->told, &told), "until",
+                     (json_int_t)memory->until_ms);
+}
+
+void irqbalance_memory_from_json(const json_t *json, struct irqbalance_memory *ret_memory)
+{
+    struct error err;
+    *ret_memory = (struct irqbalance_memory){.pid = (int)json_int_at(json, "pid", 0),
+                                             .until_ms = (uint64_t)json_int_at(json, "until", 0)};
+    if (cpuset_parse(json_text_at(json, "told", ""), &ret_memory->told, &err) < 0)
+        ret_memory->told = (struct cpuset){0};
+}
+
 void irqbalance_recall(const struct tune_machine *machine, int pid, struct cpuset *banned)
 {
     const struct irqbalance_memory *memory = machine->memory;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "rtvmd/base/file.h"
+#include "runtime/tune/irqbalance.h"
 #include "runtime/tune/tunable.h"
 
 static void read_boot_id(const char *root, struct text *ret_id)
@@ -19,16 +20,6 @@ static void read_boot_id(const char *root, struct text *ret_id)
 }
 
 /* ---- orders */
-static void add_memory(const struct tune_task *task, json_t *order)
-{
-    struct cpuset_text told;
-    const struct irqbalance_memory *memory = task->memory;
-    if (memory)
-        json_object_set_new(order, "memory",
-                            json_pack("{s:i, s:s, s:I}", "pid", memory->pid, "told",
-                                      cpuset_format(&memory->told, &told), "until", (json_int_t)memory->until_ms));
-}
-
 static json_t *order_new(const struct tune_task *task, struct store *store, const char *stage)
 {
     struct tune_journal journal;
@@ -36,7 +27,8 @@ static json_t *order_new(const struct tune_task *task, struct store *store, cons
     json_t *order =
         json_pack("{s:s, s:s, s:o}", "stage", stage, "owner", task->owner, "journal", tune_journal_to_json(&journal));
     tune_journal_finish(&journal);
-    add_memory(task, order);
+    if (task->memory)
+        json_object_set_new(order, "memory", irqbalance_memory_to_json(task->memory));
     return order;
 }
 
@@ -193,15 +185,6 @@ int tune_task_next(struct tune_task *task, struct store *store, const char *root
     return r < 0 ? -1 : task->order != NULL;
 }
 
-static void take_memory(struct irqbalance_memory *memory, const json_t *told)
-{
-    struct error err;
-    memory->pid = (int)json_int_at(told, "pid", 0);
-    memory->until_ms = (uint64_t)json_int_at(told, "until", 0);
-    if (cpuset_parse(json_text_at(told, "told", ""), &memory->told, &err) < 0)
-        memory->told = (struct cpuset){0};
-}
-
 void tune_task_take(struct tune_task *task, const json_t *line, json_t *seen)
 {
     const char *at = json_text_at(line, "at", NULL);
@@ -220,7 +203,7 @@ void tune_task_take(struct tune_task *task, const json_t *line, json_t *seen)
     if (json_object_get(line, "change"))
         json_array_append(task->planned, (json_t *)line);
     if (json_object_get(line, "memory") && task->memory)
-        take_memory(task->memory, json_object_get(line, "memory"));
+        irqbalance_memory_from_json(json_object_get(line, "memory"), task->memory);
     if (seen)
         tune_seen_take(seen, line);
 }

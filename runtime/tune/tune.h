@@ -144,9 +144,9 @@ void tune_order_run(const struct tune_machine *machine, const json_t *order,
 /* The same on the live machine in a child process of its own, which dies with the calling thread: also when a write
  * never returns, this does, after LIMIT_TUNING_STEP_MS without a line, or as soon as *stop is set. Children of one
  * state folder write one after the other: whoever is left behind, also by a daemon that was killed, keeps the others
- * out (LIMIT_TUNING_TURN_MS). ERROR_TIMEOUT: it hangs, the child may still make the one change in hand. */
-int tune_apart(const char *state_dir, const json_t *order, const atomic_bool *stop,
-               void (*report)(const json_t *line, void *arg), void *arg, struct error *err);
+ * out (LIMIT_TUNING_TURN_MS). The lines of the report are appended to `lines`, also when it fails. ERROR_TIMEOUT: it
+ * hangs, the child may still make the one change in hand. */
+int tune_apart(const char *state_dir, const json_t *order, const atomic_bool *stop, json_t *lines, struct error *err);
 #define TUNE_VERB "tune-child"
 int tune_child(int argc, char **argv);
 /* Keeps such children out while the descriptor is open; -1 when one is left behind and does not end in time. */

@@ -110,8 +110,7 @@ static int start(const char *turn_file, const json_t *order, pid_t *ret_pid, int
 }
 
 struct listener {
-    void (*report)(const json_t *line, void *arg);
-    void *arg;
+    json_t *lines;
     struct text text;
     bool has_ended; /* with the word that says so: it did everything */
     char *busy;     /* it did not get its turn, and why */
@@ -129,7 +128,7 @@ static void hear(struct listener *listener, const char *chunk, size_t length)
         else if (json_object_get(value, "busy"))
             listener->busy = must_strdup(json_text_at(value, "busy", ""));
         else if (value)
-            listener->report(value, listener->arg);
+            json_array_append(listener->lines, value);
     }
     if (!line)
         return;
@@ -163,12 +162,11 @@ static int listen_to(int fd, unsigned limit_ms, const atomic_bool *stop, struct 
     return listener->has_ended ? 0 : fail(err, ERROR_INTERNAL, "the tuning child ended early");
 }
 
-int tune_apart(const char *state_dir, const json_t *order, const atomic_bool *stop,
-               void (*report)(const json_t *line, void *arg), void *arg, struct error *err)
+int tune_apart(const char *state_dir, const json_t *order, const atomic_bool *stop, json_t *lines, struct error *err)
 {
     pid_t pid = 0;
     int out = -1;
-    struct listener listener = {.report = report, .arg = arg};
+    struct listener listener = {.lines = lines};
     bool only_looks = text_equal(json_text_at(order, "stage", NULL), "look");
     auto_free char *turn = only_looks ? must_strdup("") : must_format("%s/tuning.lock", state_dir);
     if (!look_after_left())

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "hostprobe/files.h"
+#include "runtime/tune/irqbalance.h"
 #include "runtime/tune/page_pool.h"
 #include "runtime/tune/tunable.h"
 
@@ -61,10 +62,8 @@ static int write_target(struct acting *acting, const struct tunable *target, con
 {
     int r = tunable_write(&acting->machine, target, value, err);
     const struct irqbalance_memory *memory = acting->machine.memory;
-    struct cpuset_text told;
     if (r == 0 && memory && tunable_is_late(target))
-        say(acting, json_pack("{s:{s:i, s:s, s:I}}", "memory", "pid", memory->pid, "told",
-                              cpuset_format(&memory->told, &told), "until", (json_int_t)memory->until_ms));
+        say(acting, json_pack("{s:o}", "memory", irqbalance_memory_to_json(memory)));
     return r;
 }
 
@@ -246,9 +245,7 @@ static void remember(struct acting *acting, const json_t *memory)
 {
     if (!memory)
         return;
-    acting->memory.pid = (int)json_int_at(memory, "pid", 0);
-    acting->memory.until_ms = (uint64_t)json_int_at(memory, "until", 0);
-    set_at(memory, "told", &acting->memory.told);
+    irqbalance_memory_from_json(memory, &acting->memory);
     acting->machine.memory = &acting->memory;
 }
 

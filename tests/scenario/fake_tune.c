@@ -92,30 +92,22 @@ static int move_fake(const struct tune_machine *machine, int tid, const struct c
     return fail(err, ERROR_NOT_FOUND, "no thread %d", tid);
 }
 
-struct lines {
-    void (*report)(const json_t *line, void *arg);
-    void *arg;
-};
-
 /* Who is stuck says nothing any more. */
 static void pass_on(const json_t *line, void *arg)
 {
-    const struct lines *lines = arg;
     if (!is_stuck && !fake_died())
-        lines->report(line, lines->arg);
+        json_array_append(arg, (json_t *)line);
 }
 
-int tune_apart(const char *state_dir, const json_t *order, const atomic_bool *stop,
-               void (*report)(const json_t *line, void *arg), void *arg, struct error *err)
+int tune_apart(const char *state_dir, const json_t *order, const atomic_bool *stop, json_t *lines, struct error *err)
 {
     (void)state_dir;
     (void)stop;
     const struct tune_machine machine = {.root = folder, .write_file = write_fake, .move_thread = move_fake};
-    struct lines lines = {report, arg};
     is_stuck = false;
     if (!folder[0] || fake_died())
         return fail(err, ERROR_INTERNAL, "nothing to tune");
-    tune_order_run(&machine, order, pass_on, &lines);
+    tune_order_run(&machine, order, pass_on, lines);
     return is_stuck ? fail(err, ERROR_TIMEOUT, "no answer") : 0;
 }
 

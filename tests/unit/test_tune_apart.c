@@ -44,11 +44,6 @@ static json_t *only_first(json_t *order)
     return order;
 }
 
-static void keep(const json_t *line, void *arg)
-{
-    json_array_append(arg, (json_t *)line);
-}
-
 static void check_calm(const char *wanted)
 {
     struct error err;
@@ -76,14 +71,14 @@ static void a_child_carries_it_out(void)
     begin();
     auto_json *order = only_first(order_of("make"));
     auto_json *lines = json_array();
-    CHECK_INT(tune_apart(folder, order, NULL, keep, lines, &err), 0);
+    CHECK_INT(tune_apart(folder, order, NULL, lines, &err), 0);
     check_calm("7");
     CHECK(strstr(last_at(lines), "/calm") != NULL);
     CHECK_INT(json_int_at(lines, "1.done", 0), 1);
     CHECK_TEXT(json_text_at(lines, "2.found", NULL), "7");
     auto_json *back = only_first(order_of("undo"));
     json_array_clear(lines);
-    CHECK_INT(tune_apart(folder, back, NULL, keep, lines, &err), 0);
+    CHECK_INT(tune_apart(folder, back, NULL, lines, &err), 0);
     check_calm("1");
     CHECK_INT(json_int_at(lines, "2.drop", 0), 1);
     finish();
@@ -96,7 +91,7 @@ static void what_hangs_is_given_up_and_named(void)
     auto_json *order = order_of("look");
     auto_json *lines = json_array();
     uint64_t begun_ms = now_monotonic_ms();
-    CHECK_INT(tune_apart(folder, order, NULL, keep, lines, &err), -1);
+    CHECK_INT(tune_apart(folder, order, NULL, lines, &err), -1);
     CHECK_INT(err.kind, ERROR_TIMEOUT);
     uint64_t took_ms = now_monotonic_ms() - begun_ms;
     CHECK(took_ms >= LIMIT_HOST_CHANGES_MS && took_ms < LIMIT_TUNING_STEP_MS);
@@ -121,7 +116,7 @@ static void who_is_to_stop_does_not_wait_for_it(void)
     auto_json *lines = json_array();
     CHECK_INT(pthread_create(&thread, NULL, set_soon, &stop), 0);
     uint64_t begun_ms = now_monotonic_ms();
-    CHECK_INT(tune_apart(folder, order, &stop, keep, lines, &err), -1);
+    CHECK_INT(tune_apart(folder, order, &stop, lines, &err), -1);
     CHECK(now_monotonic_ms() - begun_ms < LIMIT_TUNING_TURN_MS);
     CHECK_INT(err.kind, ERROR_CONFLICT);
     CHECK(strstr(last_at(lines), "/pipe") != NULL);
@@ -138,14 +133,14 @@ static void one_that_is_left_behind_keeps_others_out(void)
     CHECK(turn >= 0);
     auto_json *order = only_first(order_of("make"));
     auto_json *lines = json_array();
-    CHECK_INT(tune_apart(folder, order, NULL, keep, lines, &err), -1);
+    CHECK_INT(tune_apart(folder, order, NULL, lines, &err), -1);
     CHECK_INT(err.kind, ERROR_TIMEOUT);
     CHECK(strstr(err.text, "still hangs") != NULL);
     CHECK_INT(json_array_size(lines), 0);
     check_calm("1");
     CHECK_INT(tune_take_turn(folder, &err), -1); /* nor does a verb go on */
     close(turn);
-    CHECK_INT(tune_apart(folder, order, NULL, keep, lines, &err), 0);
+    CHECK_INT(tune_apart(folder, order, NULL, lines, &err), 0);
     check_calm("7");
     finish();
 }
@@ -160,7 +155,7 @@ static void it_dies_with_who_made_it(void)
     if (daemon == 0) {
         auto_json *order = order_of("make");
         auto_json *lines = json_array();
-        tune_apart(folder, order, NULL, keep, lines, &err);
+        tune_apart(folder, order, NULL, lines, &err);
         _exit(0);
     }
     auto_text text = {0};
@@ -192,12 +187,12 @@ static void no_more_are_made_when_many_hang(void)
         leave_behind(sleeper);
     auto_json *order = only_first(order_of("make"));
     auto_json *lines = json_array();
-    CHECK_INT(tune_apart(folder, order, NULL, keep, lines, &err), -1);
+    CHECK_INT(tune_apart(folder, order, NULL, lines, &err), -1);
     CHECK_INT(err.kind, ERROR_TIMEOUT);
     check_calm("1");
     CHECK_INT(kill(sleeper, SIGKILL), 0);
     poll(NULL, 0, 200);
-    CHECK_INT(tune_apart(folder, order, NULL, keep, lines, &err), 0);
+    CHECK_INT(tune_apart(folder, order, NULL, lines, &err), 0);
     finish();
 }
 
