@@ -107,6 +107,19 @@ static int add_overflows(struct column *column, uint64_t us, struct error *err)
     return add_values(column, us, column->overflows - 1, err) < 0 || add_values(column, max_us, 1, err) < 0 ? -1 : 0;
 }
 
+/* The first bucket holds whatever is shorter than a microsecond, too: together they took the time that is left. */
+static int add_shortest(struct column *c, struct error *err)
+{
+    uint64_t left_ns = c->measured_ns > c->histogram.sum_ns ? c->measured_ns - c->histogram.sum_ns : 0;
+    if (c->shortest == 0)
+        return 0;
+    if (c->shortest > SUM_MAX_NS / NS_PER_US)
+        return fail(err, ERROR_INVALID, "more time than there was");
+    uint64_t each_ns = left_ns / c->shortest;
+    histogram_add_many(&c->histogram, each_ns < NS_PER_US ? each_ns : NS_PER_US, c->shortest);
+    return 0;
+}
+
 static int keep(struct output *output, enum measurement_kind kind, const struct cpuset *vcpus,
                 struct measurements *into, struct error *err)
 {
@@ -126,6 +139,28 @@ static int keep(struct output *output, enum measurement_kind kind, const struct 
         m->block[0] = (struct measurement_block){column->histogram.max_ns, column->histogram.lost_ns};
     }
     return 0;
+}
+
+/* A whole output: its lines into columns, what they leave open made up, then kept. */
+static int read_output(const char *text,
+                       int (*read_lines)(const char *text, struct output *output, uint64_t *values, struct error *err),
+                       enum measurement_kind kind, uint64_t threshold_ns, const struct cpuset *vcpus, unsigned seconds,
+                       struct measurements *into, struct error *err)
+{
+    struct output output = {.count = cpuset_count(vcpus)};
+    auto_free struct column *columns = must_calloc(output.count, sizeof *columns);
+    auto_free uint64_t *values = must_calloc(output.count, sizeof *values);
+    output.column = columns;
+    for (size_t i = 0; i < output.count; i++) {
+        columns[i].histogram.threshold_ns = threshold_ns;
+        columns[i].measured_ns = seconds * NS_PER_S;
+    }
+    if (read_lines(text, &output, values, err) < 0)
+        return -1;
+    for (size_t i = 0; i < output.count; i++)
+        if (add_overflows(&columns[i], GUEST_BUCKETS, err) < 0 || add_shortest(&columns[i], err) < 0)
+            return -1;
+    return keep(&output, kind, vcpus, into, err);
 }
 
 /* Steals value. */
@@ -170,20 +205,10 @@ static int read_cyclictest_lines(const char *text, struct output *output, uint64
 static int read_cyclictest(const char *text, const struct cpuset *vcpus, unsigned seconds, struct measurements *into,
                            struct error *err)
 {
-    struct output output = {.count = cpuset_count(vcpus)};
-    auto_free struct column *columns = must_calloc(output.count, sizeof *columns);
-    auto_free uint64_t *values = must_calloc(output.count, sizeof *values);
-    output.column = columns;
-    for (size_t i = 0; i < output.count; i++)
-        columns[i].histogram.threshold_ns = NS_PER_US; /* as our own timer test has it */
-    if (read_cyclictest_lines(text, &output, values, err) < 0)
-        return error_prefix(err, "cyclictest");
-    for (size_t i = 0; i < output.count; i++) {
-        columns[i].measured_ns = seconds * NS_PER_S;
-        if (add_overflows(&columns[i], GUEST_BUCKETS, err) < 0)
-            return error_prefix(err, "cyclictest");
-    }
-    return keep(&output, MEASUREMENT_TIMER, vcpus, into, err) < 0 ? error_prefix(err, "cyclictest") : 0;
+    /* the threshold: as our own timer test has it */
+    return read_output(text, read_cyclictest_lines, MEASUREMENT_TIMER, NS_PER_US, vcpus, seconds, into, err) < 0
+               ? error_prefix(err, "cyclictest")
+               : 0;
 }
 
 /* ---- oslat -z: "    012 (us):\t 3 5" is three gaps of 12 µs on the first core, five on the second. */
@@ -237,41 +262,24 @@ static int read_gaps(const char *line, struct output *output, uint64_t *values, 
     return 0;
 }
 
-/* The first bucket holds whatever is shorter than a microsecond, too: together they took the time that is left. */
-static int add_shortest(struct column *c, struct error *err)
+static int read_oslat_lines(const char *text, struct output *output, uint64_t *values, struct error *err)
 {
-    uint64_t left_ns = c->measured_ns > c->histogram.sum_ns ? c->measured_ns - c->histogram.sum_ns : 0;
-    if (c->shortest == 0)
-        return 0;
-    if (c->shortest > SUM_MAX_NS / NS_PER_US)
-        return fail(err, ERROR_INVALID, "more time than there was");
-    uint64_t each_ns = left_ns / c->shortest;
-    histogram_add_many(&c->histogram, each_ns < NS_PER_US ? each_ns : NS_PER_US, c->shortest);
+    for (const char *line = text; *line; line = next_line(line)) {
+        const char *durations = behind(line, "Duration:");
+        if (durations)
+            read_durations(durations, output);
+        else if (!read_totals(line, output, "(us)", values) && read_gaps(line, output, values, err) < 0)
+            return -1;
+    }
     return 0;
 }
 
 static int read_oslat(const char *text, const struct cpuset *vcpus, unsigned seconds, struct measurements *into,
                       struct error *err)
 {
-    struct output output = {.count = cpuset_count(vcpus)};
-    auto_free struct column *columns = must_calloc(output.count, sizeof *columns);
-    auto_free uint64_t *values = must_calloc(output.count, sizeof *values);
-    output.column = columns;
-    for (size_t i = 0; i < output.count; i++) {
-        columns[i].histogram.threshold_ns = GUEST_GAP_NS;
-        columns[i].measured_ns = seconds * NS_PER_S;
-    }
-    for (const char *line = text; *line; line = next_line(line)) {
-        const char *durations = behind(line, "Duration:");
-        if (durations)
-            read_durations(durations, &output);
-        else if (!read_totals(line, &output, "(us)", values) && read_gaps(line, &output, values, err) < 0)
-            return error_prefix(err, "oslat");
-    }
-    for (size_t i = 0; i < output.count; i++)
-        if (add_overflows(&columns[i], GUEST_BUCKETS, err) < 0 || add_shortest(&columns[i], err) < 0)
-            return error_prefix(err, "oslat");
-    return keep(&output, MEASUREMENT_GAPS, vcpus, into, err) < 0 ? error_prefix(err, "oslat") : 0;
+    return read_output(text, read_oslat_lines, MEASUREMENT_GAPS, GUEST_GAP_NS, vcpus, seconds, into, err) < 0
+               ? error_prefix(err, "oslat")
+               : 0;
 }
 
 const struct guest_tool GUEST_TOOL[MEASUREMENT_KINDS] = {
