@@ -26,12 +26,11 @@ static void start_placement(const struct vm_spec *spec, const struct demand *dem
 /* Memory of the chosen pages, and everything that follows from the exclusive CPUs. On failure *placement is as it was.
  */
 static bool finish_placement(const struct board *board, const struct demand *demand, const struct vm_spec *spec,
-                             const struct page_choice *pages, bool may_be_remote, struct placement *placement)
+                             const struct cpuset *vcpus_on, const struct page_choice *pages, bool may_be_remote,
+                             struct placement *placement)
 {
-    struct cpuset vcpus_on[LIMIT_HOST_NODES];
     struct placement *trial = must_calloc(1, sizeof(*trial));
     *trial = *placement;
-    assign_vcpus_on(board, trial, vcpus_on);
     assign_shared(board, demand, spec, trial);
     trial->ordinary_bytes = fit_ordinary_bytes(demand, spec);
     bool fits = memory_place(board, demand, pages, vcpus_on, may_be_remote, trial);
@@ -52,7 +51,7 @@ static bool finish_with_any_pages(const struct board *board, const struct demand
     assign_vcpus_on(board, placement, vcpus_on);
     for (unsigned i = 0; i < count; i++)
         if (page_choice_for(board, demand, &sets[i], vcpus_on, &pages) &&
-            finish_placement(board, demand, spec, &pages, may_be_remote, placement))
+            finish_placement(board, demand, spec, vcpus_on, &pages, may_be_remote, placement))
             return true;
     return false;
 }
@@ -90,10 +89,13 @@ bool fit_placement(const struct board *board, const struct demand *demand, const
     if (kept && keep(board, demand, spec, kept, placement))
         return true;
     struct solution *solution = must_calloc(1, sizeof(*solution));
+    struct cpuset vcpus_on[LIMIT_HOST_NODES];
     bool found = search_solve(board, demand, solution, log);
-    if (found)
+    if (found) {
         assign_solution(board, demand, spec, solution, placement);
-    found = found && finish_placement(board, demand, spec, &solution->pages, solution->remote_memory, placement);
+        assign_vcpus_on(board, placement, vcpus_on);
+        found = finish_placement(board, demand, spec, vcpus_on, &solution->pages, solution->remote_memory, placement);
+    }
     free(solution);
     return found;
 }
