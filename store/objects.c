@@ -21,8 +21,8 @@ static void json_release(void *value)
     json_decref(value);
 }
 
-/* "\1" sorts before everything a name may hold, so that keys sort by namespace first. */
-/* The key of an object in its table: on the stack, but for names longer than Kubernetes allows. */
+/* The key of an object in its table: on the stack, but for names longer than Kubernetes allows. Between namespace and
+ * name stands "\1", which sorts before everything a name may hold, so that keys sort by namespace first. */
 struct key {
     char *text;
     char room[2 * LIMIT_NAME_BYTES + 2];
@@ -279,7 +279,8 @@ json_t *store_list(struct store *store, const char *kind, const char *namespace_
     if (!table)
         return list;
     auto_key key;
-    const char *prefix = namespace_ ? key_init(&key, namespace_, "") : (key.text = key.room, "");
+    key_init(&key, namespace_, "");
+    const char *prefix = namespace_ ? key.text : "";
     for (size_t i = table_lower(table, prefix); i < table->count && text_starts_with(table->entry[i].key, prefix); i++)
         json_array_append(list, table->entry[i].value);
     return list;
