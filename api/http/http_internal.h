@@ -16,7 +16,8 @@ struct http_listener {
     http_wrap *wrap;
     void *wrap_arg;
     bool local;
-    char *path; /* of the unix socket, to be removed at the end */
+    bool is_full; /* not accepting */
+    char *path;   /* of the unix socket, to be removed at the end */
     struct http_listener *next;
 };
 
@@ -27,8 +28,10 @@ struct http_connection {
     struct evhttp_connection *evhttp; /* NULL until the event after accepting */
     int fd;                           /* -1 until then */
     struct event *refusal;            /* exchanges libevent's page of refusal for ours */
-    struct event *deadline;           /* armed from the first byte of a request until it is read whole */
+    struct event *deadline;           /* armed from the first byte of a request until it is read whole; before the
+                                         first one from accepting, when there is a handshake */
     size_t head_bytes;                /* came since the request began */
+    bool is_remote;                   /* over TCP */
     bool is_reading;                  /* the deadline is armed */
     bool is_answering;                /* a request was read and its answer is not wholly sent */
     struct http_peer peer;
@@ -45,9 +48,10 @@ struct http_server {
     struct http_listener *listeners;
     struct http_connection *fresh; /* just accepted */
     size_t connection_count;
+    size_t remote_count; /* of them over TCP */
+    uint64_t warned_ms;  /* when it was last said that there are too many */
     struct http_connection **by_fd;
     size_t by_fd_size;
-    bool is_full; /* at LIMIT_HTTP_CONNECTIONS: not accepting */
     struct event *arrived;
     const struct timeval *deadline;
 };

@@ -21,13 +21,25 @@
 #include "api/http/http_internal.h"
 #include "rtvmd/base/log.h"
 
-static void accept_more(struct http_server *server, bool wanted)
+/* At a limit the kernel's backlog waits. Strangers reach theirs first: who is on this machine still gets in. */
+static void accept_as_allowed(struct http_server *server)
 {
     for (struct http_listener *l = server->listeners; l; l = l->next) {
-        if (wanted)
-            evconnlistener_enable(l->listener);
-        else
+        unsigned limit = l->local ? LIMIT_HTTP_CONNECTIONS : LIMIT_HTTP_REMOTE_CONNECTIONS;
+        bool is_full = server->connection_count >= LIMIT_HTTP_CONNECTIONS ||
+                       (!l->local && server->remote_count >= LIMIT_HTTP_REMOTE_CONNECTIONS);
+        if (is_full == l->is_full)
+            continue;
+        l->is_full = is_full;
+        if (is_full)
             evconnlistener_disable(l->listener);
+        else
+            evconnlistener_enable(l->listener);
+        uint64_t now_ms = now_monotonic_ms();
+        if (!is_full || (server->warned_ms != 0 && now_ms - server->warned_ms < LIMIT_HTTP_WARNING_MS))
+            continue;
+        server->warned_ms = now_ms; /* clients that come and go at the limit do not fill the log */
+        log_warn("%u connections open%s, no more are accepted until one closes", limit, l->local ? "" : " over TCP");
     }
 }
 
@@ -35,10 +47,8 @@ static void connection_free(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
     server->connection_count--;
-    if (server->is_full) {
-        server->is_full = false;
-        accept_more(server, true);
-    }
+    server->remote_count -= connection->is_remote;
+    accept_as_allowed(server);
     if (connection->fd >= 0 && server->by_fd[connection->fd] == connection)
         server->by_fd[connection->fd] = NULL;
     event_free(connection->deadline);
@@ -136,6 +146,8 @@ static void connections_arrived(evutil_socket_t fd, short what, void *arg)
         evhttp_connection_set_closecb(connection->evhttp, connection_closed, connection);
         connection_index(connection);
         peer_look_up(connection);
+        if (connection->peer.wrapped) /* a handshake is no request yet: it has its own time */
+            event_add(connection->deadline, server->deadline);
     }
 }
 
@@ -158,11 +170,10 @@ static struct bufferevent *connection_new(struct event_base *base, void *arg)
     http_refusal_watch(connection);
     connection->next_fresh = server->fresh;
     server->fresh = connection;
-    if (++server->connection_count >= LIMIT_HTTP_CONNECTIONS) {
-        log_warn("%u connections open, no more are accepted until one closes", LIMIT_HTTP_CONNECTIONS);
-        server->is_full = true;
-        accept_more(server, false);
-    }
+    server->connection_count++;
+    connection->is_remote = !listener->local;
+    server->remote_count += connection->is_remote;
+    accept_as_allowed(server);
     event_active(server->arrived, EV_TIMEOUT, 0);
     return connection->bufferevent;
 }

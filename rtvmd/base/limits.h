@@ -73,6 +73,8 @@
 #define LIMIT_HTTP_HEADERS 100u
 #define LIMIT_HTTP_PARAMETERS 64u /* of the query */
 #define LIMIT_HTTP_CONNECTIONS 1024u
+#define LIMIT_HTTP_REMOTE_CONNECTIONS 960u /* of them over TCP: the unix socket is not shut by strangers */
+#define LIMIT_HTTP_WARNING_MS 60000u       /* between two lines in the log that say so */
 #define LIMIT_HTTP_BACKLOG 256
 #define LIMIT_HTTP_REQUEST_MS 30000u       /* from the first byte of a request to its last */
 #define LIMIT_HTTP_IDLE_S 120u             /* between two requests; and without progress while writing */

@@ -8,6 +8,8 @@
 #define LIMIT_HTTP_REQUEST_MS 200u
 #undef LIMIT_HTTP_CONNECTIONS
 #define LIMIT_HTTP_CONNECTIONS 8u
+#undef LIMIT_HTTP_REMOTE_CONNECTIONS
+#define LIMIT_HTTP_REMOTE_CONNECTIONS 6u
 
 #include "api/http/http_request.c"
 #include "api/http/http_server.c"
@@ -430,6 +432,64 @@ static void tcp_listens_on_loopback(void)
     CHECK_INT(http_listen_tcp(server, "127.0.0.1", NULL, NULL, &port, &err), -1); /* not any port */
 }
 
+static int dial_tcp(unsigned port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_INT(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    evutil_make_socket_nonblocking(fd);
+    turn(1);
+    return fd;
+}
+
+static void strangers_do_not_shut_the_unix_socket(void)
+{
+    struct error err;
+    unsigned port = 0;
+    int fd[LIMIT_HTTP_REMOTE_CONNECTIONS + 1];
+    CHECK_INT(http_listen_tcp(server, "127.0.0.1:0", NULL, NULL, &port, &err), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(fd); i++)
+        fd[i] = dial_tcp(port);
+    CHECK_INT(http_connection_count(server), LIMIT_HTTP_REMOTE_CONNECTIONS);
+    int local = dial();
+    say(local, "GET /here HTTP/1.1\r\n\r\n");
+    CHECK(strstr(hear(local, "/here"), "GET /here") != NULL);
+    close(local);
+    close(fd[0]);
+    say(fd[LIMIT_HTTP_REMOTE_CONNECTIONS], "GET /late HTTP/1.1\r\n\r\n");
+    CHECK(strstr(hear(fd[LIMIT_HTTP_REMOTE_CONNECTIONS], "/late"), "GET /late") != NULL);
+    for (unsigned i = 1; i < ARRAY_SIZE(fd); i++)
+        close(fd[i]);
+    turn(5);
+    CHECK_INT(http_connection_count(server), 0);
+}
+
+static struct bufferevent *wrap_in_nothing(struct bufferevent *plain, void *arg)
+{
+    (void)arg;
+    return plain;
+}
+
+/* Who connects to where a handshake is due and says nothing holds nothing for long. */
+static void a_handshake_has_its_time(void)
+{
+    struct error err;
+    unsigned port = 0;
+    CHECK_INT(http_listen_tcp(server, "127.0.0.1:0", wrap_in_nothing, NULL, &port, &err), 0);
+    int silent = dial_tcp(port), busy = dial_tcp(port);
+    say(busy, "GET /first HTTP/1.1\r\n\r\n");
+    CHECK(strstr(hear(busy, "/first"), "GET /first") != NULL);
+    CHECK_INT(http_connection_count(server), 2);
+    turn(LIMIT_HTTP_REQUEST_MS + 100);
+    CHECK_INT(http_connection_count(server), 1); /* between two requests there is more time */
+    CHECK_TEXT(hear(silent, NULL), "<EOF>");
+    close(silent);
+    close(busy);
+    turn(5);
+    CHECK_INT(http_connection_count(server), 0);
+}
+
 int main(void)
 {
     struct error err;
@@ -457,6 +517,8 @@ int main(void)
     RUN(connections_over_the_limit_wait);
     RUN(a_live_socket_is_not_taken_over);
     RUN(tcp_listens_on_loopback);
+    RUN(strangers_do_not_shut_the_unix_socket);
+    RUN(a_handshake_has_its_time);
     int fd = dial(); /* the server goes first */
     say(fd, "GET /hold HTTP/1.1\r\n\r\n");
     turn(5);
