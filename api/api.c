@@ -164,6 +164,9 @@ static int handle(struct call *call, struct error *err)
         return -1;
     if (!route)
         return handle_resource(call, err);
+    if (!route->anybody && call->who.role == AUTH_NONE) /* a certificate of a CA that signs others, too */
+        return fail(err, ERROR_FORBIDDEN, "forbidden: User \"%s\" cannot %s path \"%s\": it has no role",
+                    call->who.user, http_method(call->http) == HTTP_GET ? "get" : "use", route->path);
     unsigned method = http_method(call->http) == HTTP_HEAD ? HTTP_GET : http_method(call->http);
     if (!(route->methods & method))
         return fail(err, ERROR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");

@@ -51,6 +51,8 @@ void call_answer_after_commit(struct call *call, int status, json_t *value);
 void call_answer_take(struct call *call, int status, const char *content_type, char *text);
 /* Ends the call, whose request has its answer or was taken over by a stream or a tunnel (101), and counts it. */
 void call_end(struct call *call, int status);
+/* The same for a web socket: what goes through it may change the guest, so it gets its line in the log. */
+void call_end_upgraded(struct call *call);
 
 /* The body as one object: JSON or YAML by reading; NULL with an error when it is none or several. An empty body is an
  * error unless allowed: then an empty object comes back. */

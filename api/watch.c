@@ -286,6 +286,19 @@ void watches_free(struct watches *watches)
     free(watches);
 }
 
+void watches_end_of_token(struct watches *watches, const char *token)
+{
+    struct error failure;
+    fail(&failure, ERROR_UNAUTHORIZED, "Unauthorized: the token was revoked");
+    for (struct watcher *w = watches->first; w; w = w->next) {
+        if (!token[0] || w->is_over || strcmp(w->call.who.token, token) != 0)
+            continue;
+        send_json(w, "ERROR", status_failure(&failure, NULL));
+        w->is_over = true;
+        loop_timer_arm(w->end, 0);
+    }
+}
+
 size_t watches_count(const struct watches *watches)
 {
     return watches->count;
@@ -339,6 +352,9 @@ static int wish_init(struct wish *wish, const struct call *call, struct error *e
             random = 0;
         wish->timeout_s = 1800 + random % 1800;
     }
+    int64_t expires_s = call->who.expires_s, now_s = now_wall_s();
+    if (expires_s != 0 && (uint64_t)(expires_s - now_s) < wish->timeout_s) /* no longer than the token may look */
+        wish->timeout_s = (uint64_t)(expires_s - now_s);
     return 0;
 }
 

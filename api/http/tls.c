@@ -402,11 +402,14 @@ struct bufferevent *tls_wrap(struct bufferevent *plain, void *arg)
     return c->filter;
 }
 
-static void copy_name(char *to, size_t size, const mbedtls_x509_name *name)
+/* A name that does not fit, or that a NUL would make look like another one, is none. */
+static bool copy_name(char *to, size_t size, const mbedtls_x509_name *name)
 {
-    size_t length = name->val.len < size - 1 ? name->val.len : size - 1;
-    memcpy(to, name->val.p, length);
-    to[length] = '\0';
+    if (name->val.len >= size || memchr(name->val.p, '\0', name->val.len))
+        return false;
+    memcpy(to, name->val.p, name->val.len);
+    to[name->val.len] = '\0';
+    return true;
 }
 
 bool tls_peer(struct bufferevent *bufferevent, struct tls_peer *ret_peer)
@@ -421,9 +424,10 @@ bool tls_peer(struct bufferevent *bufferevent, struct tls_peer *ret_peer)
     for (const mbedtls_x509_name *name = &certificate->subject; name; name = name->next) {
         if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) == 0)
             copy_name(ret_peer->common_name, sizeof ret_peer->common_name, name);
-        if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_ORGANIZATION, &name->oid) == 0 &&
-            ret_peer->organization_count < ARRAY_SIZE(ret_peer->organization))
-            copy_name(ret_peer->organization[ret_peer->organization_count++], sizeof ret_peer->organization[0], name);
+        unsigned i = ret_peer->organization_count;
+        if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_ORGANIZATION, &name->oid) == 0 && i < ARRAY_SIZE(ret_peer->organization))
+            ret_peer->organization_count +=
+                copy_name(ret_peer->organization[i], sizeof ret_peer->organization[0], name);
     }
     return ret_peer->common_name[0] != '\0';
 }

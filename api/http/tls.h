@@ -19,7 +19,7 @@ void tls_free(struct tls *tls);
 /* Fits http_wrap: arg is the struct tls. */
 struct bufferevent *tls_wrap(struct bufferevent *plain, void *arg);
 
-/* Who the client proved to be with a certificate: its common name and its organizations. */
+/* Who the client proved to be with a certificate: its common name and its organizations, as far as they fit here. */
 struct tls_peer {
     char common_name[128];
     char organization[8][64];

@@ -2,14 +2,46 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
+
+/* "127.0.0.1:80", "[::1]:80", "localhost": what only this machine is called by itself. */
+static bool is_loopback_host(const char *host)
+{
+    static const char *const NAMES[] = {"localhost", "127.0.0.1", "[::1]"};
+    for (size_t i = 0; i < ARRAY_SIZE(NAMES); i++) {
+        size_t length = strlen(NAMES[i]);
+        if (strncasecmp(host, NAMES[i], length) == 0 && (host[length] == '\0' || host[length] == ':'))
+            return true;
+    }
+    return text_starts_with(host, "127.") && strspn(host, "0123456789.:") == strlen(host);
+}
+
+/* A browser on this machine adds a certificate to, or is let in without TLS with, whatever a page of somebody else asks
+ * for; web sockets and plain POSTs need nobody's leave. It says from where, and by what name. */
+static int check_page(const struct call *call, bool open, struct error *err)
+{
+    const char *origin = http_header(call->http, "Origin"), *host = http_header(call->http, "Host");
+    const char *from = origin ? strstr(origin, "://") : NULL;
+    if (origin && !(from && host && strcasecmp(from + strlen("://"), host) == 0))
+        return fail(err, ERROR_FORBIDDEN, "Origin: pages of other sites may not use this API in their readers' names");
+    if (open && host && !is_loopback_host(host))
+        return fail(err, ERROR_FORBIDDEN,
+                    "Host: \"%s\" is no name of the loopback device; a listener without TLS is asked as 127.0.0.1 or "
+                    "localhost",
+                    host);
+    return 0;
+}
 
 int access_identify(struct call *call, struct error *err)
 {
     const struct http_peer *peer = http_peer(call->http);
+    bool open = !peer->local && !peer->wrapped;
     struct bufferevent *bufferevent = http_bufferevent(call->http);
     struct tls_peer certificate;
     bool has_certificate = peer->wrapped && bufferevent && tls_peer(bufferevent, &certificate);
-    if (auth_identify(call->api->store, peer, !peer->local && !peer->wrapped, has_certificate ? &certificate : NULL,
+    if ((open || has_certificate) && check_page(call, open, err) < 0)
+        return -1;
+    if (auth_identify(call->api->store, peer, open, has_certificate ? &certificate : NULL,
                       http_header(call->http, "Authorization"), &call->who, err) < 0)
         return -1;
     for (char *p = call->who.user; *p; p++) /* it is shown in messages and in the log */

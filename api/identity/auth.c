@@ -1,5 +1,6 @@
 #include "api/identity/auth.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <mbedtls/sha256.h>
 #include <stdio.h>
@@ -137,11 +138,14 @@ static int random_hex(char *ret_hex, size_t bytes, struct error *err)
 int auth_token_create(struct store *store, const char *user, enum auth_role role, int64_t lifetime_s, char **ret_token,
                       struct error *err)
 {
-    char id[13];
+    char id[AUTH_TOKEN_ID_BYTES];
     char secret[65];
     char hash[65];
     if (!*user || strlen(user) >= sizeof((struct auth_identity *)0)->user)
         return fail(err, ERROR_INVALID, "user \"%s\": want 1 to 127 characters", user);
+    for (const char *p = user; *p; p++) /* it is shown on terminals and in the log */
+        if (iscntrl((unsigned char)*p) || *p == '"')
+            return fail(err, ERROR_INVALID, "user: want no quotes and no control characters");
     if (random_hex(id, 6, err) < 0 || random_hex(secret, 32, err) < 0)
         return -1;
     digest_text(secret, hash);
@@ -208,6 +212,8 @@ static int identify_token(struct store *store, const char *token, struct auth_id
     snprintf(ret_identity->user, sizeof ret_identity->user, "%s", json_text_at(found, "user", ""));
     int role = auth_role_from_text(json_text_at(found, "role", ""));
     ret_identity->role = role < 0 ? AUTH_NONE : (enum auth_role)role;
+    snprintf(ret_identity->token, sizeof ret_identity->token, "%s", id);
+    ret_identity->expires_s = expires;
     return 0;
 }
 

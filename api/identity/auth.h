@@ -10,9 +10,12 @@ enum auth_role { AUTH_NONE, AUTH_VIEW, AUTH_EDIT, AUTH_ADMIN, AUTH_ROLE_COUNT };
 const char *auth_role_text(enum auth_role role); /* "rtvmd:view", …; "" for none */
 int auth_role_from_text(const char *text);       /* "view" or "rtvmd:view"; -1 for anything else */
 
+enum { AUTH_TOKEN_ID_BYTES = 13 };
 struct auth_identity {
     char user[128];
     enum auth_role role;
+    char token[AUTH_TOKEN_ID_BYTES]; /* "" when it did not come by one */
+    int64_t expires_s;               /* of the token, since the epoch; 0 never */
 };
 
 /* peer->local: the kernel let it through the socket's mode, so it may do everything; its user is "uid:N". Else a
@@ -37,6 +40,7 @@ int auth_check(const struct auth_identity *identity, const struct auth_request *
 /* ---- bearer tokens. Kept as SHA-256 in the store; the token itself is shown once. */
 
 /* lifetime_s 0: for ever. *ret_token is a new string: "ID.SECRET". */
+/* user: without quotes and control characters. */
 int auth_token_create(struct store *store, const char *user, enum auth_role role, int64_t lifetime_s, char **ret_token,
                       struct error *err);
 json_t *auth_token_list(struct store *store); /* [{id,user,role,created,expires}], new reference */

@@ -29,10 +29,12 @@ struct tunnel {
     char *key;
     char *vmi; /* "namespace/name" */
     char sub[64];
-    struct call *call;          /* while dialing */
-    struct http_tunnel *http;   /* NULL: not open yet, or the client is gone */
-    struct bufferevent *client; /* its bufferevent */
-    struct bufferevent *device; /* NULL: gone, or datagrams */
+    char token[AUTH_TOKEN_ID_BYTES]; /* that opened it; "" none */
+    int64_t expires_s;               /* of the token; 0 never */
+    struct call *call;               /* while dialing */
+    struct http_tunnel *http;        /* NULL: not open yet, or the client is gone */
+    struct bufferevent *client;      /* its bufferevent */
+    struct bufferevent *device;      /* NULL: gone, or datagrams */
     struct datagrams *datagrams;
     struct frame_reader reader;
     bool client_leaves; /* a close frame was answered; ours is on its way */
@@ -91,6 +93,7 @@ static void device_gone(struct tunnel *t)
         return;
     client_say_close(t, CLOSE_NORMAL);
     bufferevent_enable(t->client, EV_READ);
+    loop_timer_arm(t->ping, LIMIT_TUNNEL_PING_S * 1000ULL); /* whatever it goes on to say */
 }
 
 /* The client is gone: what it said is still delivered. */
@@ -132,6 +135,13 @@ static void frame_came(enum frame_kind kind, const unsigned char *bytes, size_t 
         bufferevent_write(t->device, bytes, length);
 }
 
+/* A client has to wait for the device, and for its own reading of our answers to its pings. */
+static bool may_say_more(const struct tunnel *t)
+{
+    return evbuffer_get_length(bufferevent_get_output(t->client)) <= LIMIT_TUNNEL_BYTES &&
+           !(t->device && evbuffer_get_length(bufferevent_get_output(t->device)) > LIMIT_TUNNEL_BYTES);
+}
+
 static void client_read(struct bufferevent *bufferevent, void *arg)
 {
     struct tunnel *t = arg;
@@ -148,7 +158,7 @@ static void client_read(struct bufferevent *bufferevent, void *arg)
             client_gone(t); /* it answers ours */
         return;
     }
-    if (t->device && evbuffer_get_length(bufferevent_get_output(t->device)) > LIMIT_TUNNEL_BYTES)
+    if (!may_say_more(t))
         bufferevent_disable(bufferevent, EV_READ);
 }
 
@@ -156,7 +166,7 @@ static void device_written(struct bufferevent *bufferevent, void *arg)
 {
     (void)bufferevent;
     struct tunnel *t = arg;
-    if (t->client && !t->client_leaves)
+    if (t->client && !t->client_leaves && may_say_more(t))
         bufferevent_enable(t->client, EV_READ);
     else if (!t->client && !t->call)
         tunnel_free(t); /* the last bytes of a client that left */
@@ -189,10 +199,14 @@ static void client_written(struct bufferevent *bufferevent, void *arg)
 {
     (void)bufferevent;
     struct tunnel *t = arg;
-    if (t->client_leaves)
+    if (t->client_leaves) {
         client_gone(t);
-    else if (t->device)
+        return;
+    }
+    if (t->device)
         bufferevent_enable(t->device, EV_READ);
+    if (may_say_more(t))
+        bufferevent_enable(t->client, EV_READ);
 }
 
 /* ---- events */
@@ -207,12 +221,27 @@ static void client_event(struct bufferevent *bufferevent, short what, void *arg)
 static void ping_due(void *arg)
 {
     struct tunnel *t = arg;
-    if (++t->pings_unanswered > LIMIT_TUNNEL_PINGS) {
+    bool is_ending = !t->device && !t->datagrams;
+    bool is_expired = t->expires_s != 0 && t->expires_s <= now_wall_s();
+    if (is_ending || is_expired || ++t->pings_unanswered > LIMIT_TUNNEL_PINGS) {
         client_gone(t);
         return;
     }
     client_say(t, FRAME_PING, "keep alive", strlen("keep alive"));
     loop_timer_arm(t->ping, LIMIT_TUNNEL_PING_S * 1000ULL);
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    while (list && *list) {
+        list += strspn(list, ", \t");
+        size_t n = strcspn(list, ", \t");
+        if (n == length && strncasecmp(list, word, n) == 0)
+            return true;
+        list += n;
+    }
+    return false;
 }
 
 static void open_tunnel(struct tunnel *t)
@@ -223,10 +252,10 @@ static void open_tunnel(struct tunnel *t)
                      accept);
     http_add_header(call->http, "Sec-WebSocket-Accept", accept);
     const char *offered = http_header(call->http, "Sec-WebSocket-Protocol");
-    if (offered && strstr(offered, PROTOCOL))
+    if (has_word(offered, PROTOCOL))
         http_add_header(call->http, "Sec-WebSocket-Protocol", PROTOCOL);
     t->http = http_upgrade(call->http, "websocket", server_closed, t);
-    call_end(call, 101);
+    call_end_upgraded(call);
     if (!t->http) {
         tunnel_free(t);
         return;
@@ -267,19 +296,6 @@ static void device_event(struct bufferevent *bufferevent, short what, void *arg)
 }
 
 /* ---- beginning */
-
-static bool has_word(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-    while (list && *list) {
-        list += strspn(list, ", \t");
-        size_t n = strcspn(list, ", \t");
-        if (n == length && strncasecmp(list, word, n) == 0)
-            return true;
-        list += n;
-    }
-    return false;
-}
 
 int tunnel_check(const struct call *call, struct error *err)
 {
@@ -334,6 +350,8 @@ static struct tunnel *tunnel_new(struct call *call, const char *key, struct erro
     t->key = key ? must_strdup(key) : NULL;
     t->vmi = must_format("%s/%s", call->target.namespace_, call->target.name);
     snprintf(t->sub, sizeof t->sub, "%s", call->target.sub);
+    snprintf(t->token, sizeof t->token, "%s", call->who.token);
+    t->expires_s = call->who.expires_s;
     t->reader = (struct frame_reader){.from_client = true, .on_frame = frame_came, .arg = t};
     t->ping = loop_timer(call->api->loop, ping_due, t);
     t->next = tunnels->first;
@@ -411,6 +429,15 @@ void tunnels_free(struct tunnels *tunnels)
         cut_off(t);
     }
     free(tunnels);
+}
+
+void tunnels_end_of_token(struct tunnels *tunnels, const char *token)
+{
+    for (struct tunnel *t = tunnels->first, *next; t; t = next) {
+        next = t->next;
+        if (token[0] && strcmp(t->token, token) == 0)
+            cut_off(t);
+    }
 }
 
 size_t tunnels_count(const struct tunnels *tunnels)

@@ -10,6 +10,8 @@ struct tunnels;
 
 struct tunnels *tunnels_new(struct api *api);
 void tunnels_free(struct tunnels *tunnels);
+/* Cuts off those that were opened with this token (its ID; "" ends none). */
+void tunnels_end_of_token(struct tunnels *tunnels, const char *token);
 size_t tunnels_count(const struct tunnels *tunnels);
 /* How many lead to this device ("console", "vnc", "portforward") of each VMI that has any. */
 void tunnels_each(const struct tunnels *tunnels, const char *device,

@@ -244,6 +244,84 @@ static void a_slow_reader_stops_the_guest(void)
     CHECK_INT(tunnels_count(api->tunnels), 0);
 }
 
+/* Who asks and does not listen to the answers is not asked to go on. */
+static void pings_do_not_pile_up(void)
+{
+    int fd = upgrade(CONSOLE);
+    int guest = device_accept();
+    hear(fd, "\r\n\r\n");
+    char payload[126] = "";
+    auto_text pings = {0};
+    memset(payload, 'p', sizeof payload - 1);
+    for (unsigned i = 0; i < 100; i++)
+        frame_write(FRAME_PING, true, payload, sizeof payload - 1, &pings);
+    size_t sent = 0;
+    for (unsigned idle = 0; idle < 50 && sent < 64u << 20;) {
+        ssize_t n = write(fd, pings.data + sent % pings.length, pings.length - sent % pings.length);
+        idle = n < 0 ? idle + 1 : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        loop_run_once(loop, false);
+    }
+    CHECK(sent < 8u << 20); /* what two sockets and LIMIT_TUNNEL_BYTES hold */
+    CHECK(evbuffer_get_length(bufferevent_get_output(api->tunnels->first->client)) < 2 * LIMIT_TUNNEL_BYTES);
+    hear(fd, "no such words"); /* it listens after all: everything is answered */
+    CHECK(heard.length / (sizeof payload + 1) >= sent / (sizeof payload + 5));
+    say_frame(fd, FRAME_DATA, "on"); /* behind half a ping: the rest of its payload */
+    close(fd);
+    turn(20);
+    close(guest);
+    turn(20);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+}
+
+/* The device is gone, the client was told so and talks on. */
+static void nobody_talks_to_a_device_that_is_gone_for_ever(void)
+{
+    int fd = upgrade(CONSOLE);
+    int guest = device_accept();
+    hear(fd, "\r\n\r\n");
+    close(guest);
+    hear(fd, "\x88\x02\x03\xe8");
+    say_frame(fd, FRAME_DATA, "and another thing");
+    say_frame(fd, FRAME_PING, "still there?");
+    turn(20);
+    CHECK_INT(tunnels_count(api->tunnels), 1);
+    ping_due(api->tunnels->first);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+    hear(fd, NULL);
+    close(fd);
+}
+
+static void a_token_that_is_revoked_ends_its_tunnels(void)
+{
+    int fd = upgrade(CONSOLE);
+    int guest = device_accept();
+    hear(fd, "\r\n\r\n");
+    struct tunnel *t = api->tunnels->first;
+    tunnels_end_of_token(api->tunnels, ""); /* who has none is none of this */
+    tunnels_end_of_token(api->tunnels, "0123456789ab");
+    CHECK_INT(tunnels_count(api->tunnels), 1);
+    snprintf(t->token, sizeof t->token, "0123456789ab");
+    tunnels_end_of_token(api->tunnels, "0123456789ab");
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+    hear(fd, NULL);
+    CHECK_TEXT(hear(guest, NULL), "");
+    close(fd);
+    close(guest);
+
+    fd = upgrade(CONSOLE);
+    guest = device_accept();
+    hear(fd, "\r\n\r\n");
+    api->tunnels->first->expires_s = now_wall_s() + 3600;
+    ping_due(api->tunnels->first);
+    CHECK_INT(tunnels_count(api->tunnels), 1);
+    api->tunnels->first->expires_s = now_wall_s() - 1;
+    ping_due(api->tunnels->first);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+    close(fd);
+    close(guest);
+}
+
 int main(void)
 {
     if (!api_begin())
@@ -253,6 +331,9 @@ int main(void)
     RUN(screens_come_open);
     RUN(what_a_leaving_client_said_is_delivered);
     RUN(a_slow_reader_stops_the_guest);
+    RUN(pings_do_not_pile_up);
+    RUN(nobody_talks_to_a_device_that_is_gone_for_ever);
+    RUN(a_token_that_is_revoked_ends_its_tunnels);
     close(device_listener);
     api_end();
     return test_end();
