@@ -65,7 +65,7 @@ struct host {
     struct cpuset withheld; /* online CPUs that the cgroup above us does not give */
 
     /* Ordered by id, at least one. CPU-less and memory-less nodes are included; those that overlap a node before them
-     * (a firmware bug), hold a GPU's memory, or are withheld by the cgroup above us are not. */
+     * without being nested (a firmware bug), hold a GPU's memory, or are withheld by the cgroup above us are not. */
     unsigned node_count;
     struct host_node node[LIMIT_HOST_NODES];
     uint64_t memory_bytes;

@@ -4,7 +4,8 @@
  * - Firmware may describe CPUs and the memory nearest to them as different nodes. The kernel then links a memory node
  *   to its "initiators" (Documentation/admin-guide/mm/numaperf.rst): CPUs of a node without memory belong, for us, to
  *   the closest node that names theirs as initiator, so that host_cpu.node is always where local memory is.
- * - Nodes whose CPUs overlap an earlier node's come from broken firmware: the first one counts.
+ * - Nodes may be nested: memory of a package beside memory of its halves. A CPU belongs to the smallest around it.
+ *   Nodes that overlap an earlier one in any other way come from broken firmware: the first one counts.
  * - The memory of an NVIDIA GPU may be a node (POWER9 with NVLink); its driver says which. No VM belongs there. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,22 @@ static uint64_t meminfo_bytes(const struct files *files, int node)
     return files_field(text_cstr(&text), "MemTotal", &kib) ? kib * 1024 : 0;
 }
 
+/* All of one inside of the other, and not the same. */
+static bool is_nested(const struct cpuset *a, const struct cpuset *b)
+{
+    return cpuset_is_subset(a, b) != cpuset_is_subset(b, a);
+}
+
+static bool contradicts(const struct candidates *found, const struct cpuset *cpus)
+{
+    for (unsigned i = 0; i < found->count; i++) {
+        const struct candidate *earlier = &found->at[i];
+        if (!earlier->dropped && cpuset_intersects(&earlier->cpus, cpus) && !is_nested(&earlier->cpus, cpus))
+            return true;
+    }
+    return false;
+}
+
 static void find_candidates(const struct files *files, struct candidates *found)
 {
     struct cpuset ids = files_numbers(files, NODE_FOLDER, "node");
@@ -46,7 +63,6 @@ static void find_candidates(const struct files *files, struct candidates *found)
     if (files_set(files, &online, NODE_FOLDER "online") && cpuset_intersects(&ids, &online))
         ids = cpuset_and(&ids, &online);
     found->at = must_calloc(cpuset_count(&ids) + 1, sizeof *found->at);
-    struct cpuset taken = {0};
     cpuset_foreach(id, &ids)
     {
         struct candidate c = {.id = id};
@@ -54,9 +70,7 @@ static void find_candidates(const struct files *files, struct candidates *found)
             !files_set(files, &c.cpus, NODE_FOLDER "node%d/cpulist", id))
             continue; /* a folder, but not a node's */
         c.memory_bytes = meminfo_bytes(files, id);
-        c.dropped = cpuset_intersects(&taken, &c.cpus);
-        if (!c.dropped)
-            taken = cpuset_or(&taken, &c.cpus);
+        c.dropped = contradicts(found, &c.cpus);
         found->at[found->count++] = c;
     }
 }
@@ -98,12 +112,13 @@ static void find_localities(const struct files *files, struct candidates *found)
     }
 }
 
-/* The node of a CPU: its own when that has memory, else the memory node that is local to the fewest CPUs besides it. */
+/* The node of a CPU: the smallest around it when that has memory, else the memory node that is local to the fewest CPUs besides it. */
 static int node_of_cpu(const struct candidates *found, unsigned cpu)
 {
     int own = -1;
     for (unsigned i = 0; i < found->count; i++)
-        if (!found->at[i].dropped && cpuset_has(&found->at[i].cpus, cpu))
+        if (!found->at[i].dropped && cpuset_has(&found->at[i].cpus, cpu) &&
+            (own < 0 || cpuset_count(&found->at[i].cpus) < cpuset_count(&found->at[own].cpus)))
             own = (int)i;
     if (own >= 0 && found->at[own].memory_bytes > 0)
         return own;

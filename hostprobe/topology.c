@@ -125,7 +125,8 @@ static void read_l3(const struct files *files, struct host *host)
     }
 }
 
-/* x86 lists its kinds; elsewhere capacities that differ tell them apart (the largest is the performance core). */
+/* x86 lists its kinds; elsewhere capacities tell them apart: what has at least seven eighths of the largest is a
+ * performance core, for those differ by some percent among themselves (NVIDIA GB10: 997 to 1024 beside 718 and 731). */
 static void read_kinds(const struct files *files, struct host *host)
 {
     struct cpuset performance;
@@ -148,9 +149,10 @@ static void read_kinds(const struct files *files, struct host *host)
         largest = capacity[cpu] > largest ? capacity[cpu] : largest;
         smallest = capacity[cpu] < smallest ? capacity[cpu] : smallest;
     }
-    if (smallest < largest)
+    int64_t enough = largest - largest / 8;
+    if (smallest < enough)
         cpuset_foreach(cpu, &host->online) host->cpu[cpu].kind =
-            capacity[cpu] == largest ? HOST_CORE_PERFORMANCE : HOST_CORE_EFFICIENCY;
+            capacity[cpu] >= enough ? HOST_CORE_PERFORMANCE : HOST_CORE_EFFICIENCY;
 }
 
 /* The list a boot option holds, its flags ("managed_irq,domain,") skipped. */

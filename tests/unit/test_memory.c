@@ -131,6 +131,23 @@ static void overlapping_nodes_are_ignored(void)
     CHECK_TEXT(text_of(&host.node[0].cpus), "0-7");
 }
 
+/* As hwloc's fakeheterocpunuma: memory of a package, of its half and of a quarter. */
+static void nested_nodes_have_the_cpus_nobody_inside_has(void)
+{
+    begin();
+    put_node(0, "6-7", "1024", "10 20 30");
+    put_node(1, "4-7", "1024", "20 10 30");
+    put_node(2, "0-7", "1024", "30 30 10");
+    put_node(3, "3-4", "1024", "30 30 30");
+    probe();
+    CHECK_INT(host.node_count, 3);
+    CHECK_TEXT(text_of(&host.node[0].cpus), "6-7");
+    CHECK_TEXT(text_of(&host.node[1].cpus), "4-5");
+    CHECK_TEXT(text_of(&host.node[2].cpus), "0-3");
+    CHECK_INT(host.cpu[3].node, 2);
+    CHECK_INT(host.cpu[4].node, 1);
+}
+
 static void a_gpu_holds_no_vm(void)
 {
     begin();
@@ -217,6 +234,7 @@ int main(void)
     RUN(nodes_without_cpus_or_memory_stay);
     RUN(cpus_belong_to_the_memory_that_names_them);
     RUN(overlapping_nodes_are_ignored);
+    RUN(nested_nodes_have_the_cpus_nobody_inside_has);
     RUN(a_gpu_holds_no_vm);
     RUN(nodes_that_are_not_online_do_not_count);
     RUN(withheld_nodes_do_not_count);

@@ -133,12 +133,13 @@ static void l3_groups_and_kinds(void)
         auto_free char *capacity = must_format("%s/cpu_capacity", at);
         tree_put(&tree, level, "3");
         tree_put(&tree, shared, cpu < 2 ? "0-1" : "2-3");
-        tree_put(&tree, capacity, cpu == 3 ? "1024" : "430");
+        tree_put(&tree, capacity, cpu == 3 ? "1024" : cpu == 2 ? "997" : "718"); /* as an NVIDIA GB10 */
     }
     probe();
     CHECK_INT(host.cpu[1].l3, 0);
     CHECK_INT(host.cpu[3].l3, 2);
     CHECK_INT(host.cpu[0].kind, HOST_CORE_EFFICIENCY);
+    CHECK_INT(host.cpu[2].kind, HOST_CORE_PERFORMANCE);
     CHECK_INT(host.cpu[3].kind, HOST_CORE_PERFORMANCE);
 }
 
