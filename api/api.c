@@ -148,12 +148,15 @@ static int handle_resource(struct call *call, struct error *err)
     for (size_t i = 0; i < ARRAY_SIZE(ACTIONS); i++) {
         if (ACTIONS[i].method != method || ACTIONS[i].on_name != t->has_name || !(ACTIONS[i].verb & t->resource->verbs))
             continue;
-        if (t->resource->namespaced && !t->has_namespace && ACTIONS[i].verb == VERB_CREATE)
-            break;
+        if (t->resource->namespaced && !t->has_namespace && ACTIONS[i].verb != VERB_LIST)
+            break; /* all namespaces at once are only looked at */
         if (access_check(call, ACTIONS[i].word, err) < 0)
             return -1;
         return t->resource->source == SOURCE_ANSWER ? access_review(call, err) : ACTIONS[i].handle(call, err);
     }
+    if (t->resource->source == SOURCE_NOTHING)
+        return fail(err, ERROR_METHOD_NOT_ALLOWED, "there are no %s here: rtvmd runs virtual machines and nothing else",
+                    t->resource->plural);
     return fail(err, ERROR_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
 }
 

@@ -142,6 +142,7 @@ void call_answer_invalid(struct call *call, const struct findings *findings, con
 {
     struct status_about about = about_target(call);
     about.name = name;
+    about.kind = call->target.resource->kind; /* as Kubernetes: here it is the kind, elsewhere the plural */
     struct error failure;
     json_t *status = status_invalid(findings, &about, call->target.resource->kind, &failure);
     call_answer(call, error_kind_info(failure.kind)->http_status, status);

@@ -107,6 +107,18 @@ static int check_namespace(json_t *object, const struct target *t, struct error 
                 t->namespace_, namespace_);
 }
 
+/* What the path names needs not be said again either. */
+static int check_name(json_t *object, const struct target *t, struct error *err)
+{
+    const char *name = json_text_at(object, "metadata.name", "");
+    if (!name[0])
+        json_put_at(object, "metadata.name", json_string(t->name));
+    else if (strcmp(name, t->name) != 0)
+        return fail(err, ERROR_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)", name,
+                    t->name);
+    return 0;
+}
+
 void prepare_generate_name(json_t *object)
 {
     static const char LETTERS[] = "bcdfghjklmnpqrstvwxz2456789";
@@ -202,7 +214,8 @@ static const char *const SERVERS[] = {"metadata.uid",
 
 int prepare_create(json_t *object, const struct target *t, struct error *err)
 {
-    if (check_kind(object, t, err) < 0 || check_metadata(object, err) < 0 || check_namespace(object, t, err) < 0)
+    if (check_kind(object, t, err) < 0 || check_metadata(object, err) < 0 || check_namespace(object, t, err) < 0 ||
+        (t->has_name && check_name(object, t, err) < 0))
         return -1;
     if (json_text_at(object, "metadata.resourceVersion", "")[0])
         return fail(err, ERROR_BAD_REQUEST, "resourceVersion should not be set on objects to be created");
@@ -218,8 +231,8 @@ int prepare_create(json_t *object, const struct target *t, struct error *err)
     name = json_text_at(object, "metadata.name", "");
     const char *wrong = name_check(name);
     if (wrong)
-        return fail(err, ERROR_INVALID, "%s \"%.300s\" is invalid: metadata.name: Invalid value: %s", t->resource->kind,
-                    name, wrong);
+        return fail(err, ERROR_INVALID, "%s \"%.300s\" is invalid: metadata.name: Invalid value: \"%.300s\": %s",
+                    t->resource->kind, name, name, wrong);
     set_stored_version(object, t->resource);
     return prepare_kind(object, t->resource, err);
 }
@@ -233,19 +246,60 @@ static void put_back(json_t *object, const json_t *before, const char *path)
         json_drop_at(object, path);
 }
 
+/* On its way out, an object is only let go. */
+static int check_finalizers(const json_t *object, const json_t *before, const struct target *t, struct error *err)
+{
+    const json_t *had = json_at(before, "metadata.finalizers");
+    size_t i;
+    json_t *finalizer;
+    if (!json_at(before, "metadata.deletionTimestamp"))
+        return 0;
+    json_array_foreach(json_at(object, "metadata.finalizers"), i, finalizer)
+    {
+        bool is_old = false;
+        for (size_t k = 0; k < json_array_size(had); k++)
+            is_old = is_old || json_equal(finalizer, json_array_get(had, k));
+        if (!is_old)
+            return fail(err, ERROR_INVALID,
+                        "%s \"%s\" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the "
+                        "object is being deleted, found new finalizers []string{\"%s\"}",
+                        t->resource->kind, t->name, json_string_value(finalizer));
+    }
+    return 0;
+}
+
+/* ConfigMaps and Secrets that say so are not changed any more; the type of a Secret never is. */
+static int check_immutable(const json_t *object, const json_t *before, const struct target *t, struct error *err)
+{
+    static const struct {
+        const char *key, *rule;
+        bool always;
+    } KEYS[] = {{"data", "field is immutable when `immutable` is set", false},
+                {"binaryData", "field is immutable when `immutable` is set", false},
+                {"immutable", "field is immutable when `immutable` is set", false},
+                {"type", "field is immutable", true}};
+    bool is_secret = strcmp(t->resource->kind, "Secret") == 0;
+    if (t->resource->group[0] || (!is_secret && strcmp(t->resource->kind, "ConfigMap") != 0))
+        return 0;
+    bool is_immutable = json_bool_at(before, "immutable", false);
+    for (size_t i = 0; i < ARRAY_SIZE(KEYS); i++) {
+        const json_t *is = json_object_get(object, KEYS[i].key);
+        const json_t *was = json_object_get(before, KEYS[i].key);
+        if ((KEYS[i].always ? is_secret : is_immutable) && is != was && !json_equal(is, was))
+            return fail(err, ERROR_INVALID, "%s \"%s\" is invalid: %s: Forbidden: %s", t->resource->kind, t->name,
+                        KEYS[i].key, KEYS[i].rule);
+    }
+    return 0;
+}
+
 int prepare_update(json_t **object_at, const json_t *before, const struct target *t, struct error *err)
 {
     static const char *const KEPT[] = {"metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds",
                                        "metadata.generateName", "metadata.creationTimestamp", "metadata.generation"};
     json_t *object = *object_at;
-    if (check_kind(object, t, err) < 0 || check_metadata(object, err) < 0 || check_namespace(object, t, err) < 0)
+    if (check_kind(object, t, err) < 0 || check_metadata(object, err) < 0 || check_namespace(object, t, err) < 0 ||
+        check_name(object, t, err) < 0 || check_finalizers(object, before, t, err) < 0)
         return -1;
-    const char *name = json_text_at(object, "metadata.name", "");
-    if (!name[0])
-        json_put_at(object, "metadata.name", json_string(t->name));
-    else if (strcmp(name, t->name) != 0)
-        return fail(err, ERROR_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)", name,
-                    t->name);
     json_drop_at(object, "metadata.selfLink");
     for (size_t i = 0; i < ARRAY_SIZE(KEPT); i++)
         put_back(object, before, KEPT[i]);
@@ -261,7 +315,7 @@ int prepare_update(json_t **object_at, const json_t *before, const struct target
     }
     if (t->resource->has_status)
         put_back(object, before, "status");
-    return prepare_kind(object, t->resource, err);
+    return prepare_kind(object, t->resource, err) < 0 ? -1 : check_immutable(object, before, t, err);
 }
 
 bool prepare_spec_differs(const json_t *object, const json_t *before)

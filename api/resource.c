@@ -134,6 +134,15 @@ static const char *const SECRET_FIELDS[] = {"type", NULL};
 static const char *const LATENCY_FIELDS[] = {"status.phase", NULL};
 static const char *const VM_FIELDS[] = {"status.printableStatus", NULL};
 
+/* A cluster's kinds that are always empty here: kubectl's cluster-info, apply --prune and validation ask for them and
+ * fail where they are unknown. */
+#define NOTHING(group_, plural_, singular_, kind_, short_, namespaced_, selectable_)                         \
+    {                                                                                                        \
+        .group = (group_), .version = {"v1"}, .plural = (plural_), .singular = (singular_), .kind = (kind_), \
+        .short_name = {short_}, .namespaced = (namespaced_), .verbs = VERBS_READ, .source = SOURCE_NOTHING,  \
+        .selectable = (selectable_)                                                                          \
+    }
+
 #define COLUMNS(table) .column = (table), .column_count = ARRAY_SIZE(table)
 
 const struct resource RESOURCES[] = {
@@ -189,16 +198,20 @@ const struct resource RESOURCES[] = {
      .strategic = true,
      .has_status = true,
      COLUMNS(CLAIM_COLUMNS)},
-    {.group = "",
-     .version = {"v1"},
-     .plural = "pods",
-     .singular = "pod",
-     .kind = "Pod",
-     .short_name = {"po"},
-     .namespaced = true,
-     .verbs = VERBS_READ,
-     .source = SOURCE_NOTHING,
-     .selectable = POD_FIELDS},
+    NOTHING("", "pods", "pod", "Pod", "po", true, POD_FIELDS),
+    NOTHING("", "services", "service", "Service", "svc", true, NULL),
+    NOTHING("", "endpoints", "endpoints", "Endpoints", "ep", true, NULL),
+    NOTHING("", "persistentvolumes", "persistentvolume", "PersistentVolume", "pv", false, NULL),
+    NOTHING("", "replicationcontrollers", "replicationcontroller", "ReplicationController", "rc", true, NULL),
+    NOTHING("apps", "daemonsets", "daemonset", "DaemonSet", "ds", true, NULL),
+    NOTHING("apps", "deployments", "deployment", "Deployment", "deploy", true, NULL),
+    NOTHING("apps", "replicasets", "replicaset", "ReplicaSet", "rs", true, NULL),
+    NOTHING("apps", "statefulsets", "statefulset", "StatefulSet", "sts", true, NULL),
+    NOTHING("batch", "cronjobs", "cronjob", "CronJob", "cj", true, NULL),
+    NOTHING("batch", "jobs", "job", "Job", NULL, true, NULL),
+    NOTHING("networking.k8s.io", "ingresses", "ingress", "Ingress", "ing", true, NULL),
+    NOTHING("apiextensions.k8s.io", "customresourcedefinitions", "customresourcedefinition", "CustomResourceDefinition",
+            "crd", false, NULL),
     {.group = "",
      .version = {"v1"},
      .plural = "secrets",

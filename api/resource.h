@@ -24,7 +24,7 @@ enum resource_source {
     SOURCE_NODE,        /* runtime_node() */
     SOURCE_PLACEMENT,   /* runtime_placement() */
     SOURCE_HOST_CHANGE, /* runtime_host_change() */
-    SOURCE_NOTHING,     /* always empty: kubectl wants to count what we do not have */
+    SOURCE_NOTHING,     /* always empty: what kubectl asks a cluster for and a host of VMs has not */
     SOURCE_ANSWER,      /* nothing is kept: create answers a question (access reviews) */
 };
 

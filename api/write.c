@@ -11,11 +11,13 @@
 #include "api/source.h"
 #include "api/wire/managed.h"
 #include "api/wire/patch.h"
+#include "runtime/spec/spec.h"
 
 enum field_validation { VALIDATION_IGNORE, VALIDATION_WARN, VALIDATION_STRICT };
 
 struct write {
     bool dry_run;
+    bool is_patch; /* the client wrote only a part: what was odd before is not its doing */
     enum field_validation validation;
 };
 
@@ -71,12 +73,24 @@ static void warn_of_refusal(struct call *call, const json_t *object)
     }
 }
 
+/* Unknown fields that are stored already: who changes a label does not hear of them again, nor is refused. */
+static void forget_stored_unknowns(struct findings *findings, const json_t *before)
+{
+    struct error err;
+    auto_findings stored = {0};
+    auto_json *copy = json_clone(before);
+    if (spec_admit(copy, &stored, &err) == 0)
+        findings_forget_unknowns(findings, &stored);
+}
+
 /* 0: go on; 1: answered with the causes; -1: error. */
 static int admit(struct call *call, const struct write *write, json_t *object, const json_t *before, struct error *err)
 {
     auto_findings findings = {0};
     if (runtime_admit_write(call->api->runtime, object, before, &findings, err) < 0)
         return -1;
+    if (write->is_patch && findings.unknown_count > 0)
+        forget_stored_unknowns(&findings, before);
     if (write->validation == VALIDATION_STRICT && findings.unknown_count > 0)
         return refuse_unknown(call, &findings, err);
     for (size_t i = 0; i < findings.warning_count && i < LIMIT_WARNINGS; i++)
@@ -91,8 +105,25 @@ static int admit(struct call *call, const struct write *write, json_t *object, c
     return 1;
 }
 
-static void answer_stored(struct call *call, const struct write *write, size_t mark, int status, json_t *stored)
+/* A dry run makes no version: kubectl diff would show it. */
+static json_t *without_new_version(json_t *stored, const json_t *before)
 {
+    json_t *shown = json_clone(stored);
+    json_t *version = json_at(before, "metadata.resourceVersion");
+    if (version)
+        json_put_at(shown, "metadata.resourceVersion", json_incref(version));
+    else
+        json_drop_at(shown, "metadata.resourceVersion");
+    json_decref(stored);
+    return shown;
+}
+
+/* Steals stored. */
+static void answer_stored(struct call *call, const struct write *write, size_t mark, int status, json_t *stored,
+                          const json_t *before)
+{
+    if (write->dry_run)
+        stored = without_new_version(stored, before);
     json_t *view = source_view(call->target.resource, call->target.version, stored);
     json_decref(stored);
     view = read_in_form(call, TABLE_METADATA, view);
@@ -153,7 +184,7 @@ static int create(struct call *call, const struct write *write, json_t *object, 
         }
         return -1;
     }
-    answer_stored(call, write, mark, 201, stored);
+    answer_stored(call, write, mark, 201, stored, NULL);
     return 0;
 }
 
@@ -220,7 +251,7 @@ static int update(struct call *call, const struct write *write, json_t *object, 
         if (store_delete(store, t->resource->kind, t->namespace_, t->name, &stored, err) < 0)
             return -1;
     }
-    answer_stored(call, write, mark, 200, stored);
+    answer_stored(call, write, mark, 200, stored, before);
     return 0;
 }
 
@@ -302,6 +333,7 @@ int write_patch(struct call *call, struct error *err)
     auto_json *object = patched(call, media, view, patch, err);
     if (!object)
         return -1;
+    write.is_patch = true;
     auto_free char *manager = call_manager(call);
     return update(call, &write, take(object), before, manager, err);
 }

@@ -32,6 +32,21 @@ static int check_page(const struct call *call, bool open, struct error *err)
     return 0;
 }
 
+/* kubectl --as: to be answered as oneself would look as if it had worked. */
+static int refuse_impersonation(const struct call *call, struct error *err)
+{
+    static const char *const HEADERS[] = {"Impersonate-User", "Impersonate-Group", "Impersonate-Uid"};
+    for (size_t i = 0; i < ARRAY_SIZE(HEADERS); i++) {
+        const char *wanted = http_header(call->http, HEADERS[i]);
+        if (wanted)
+            return fail(err, ERROR_FORBIDDEN,
+                        "%s: %.100s: nobody acts as somebody else here; rtvmd kubeconfig --user NAME --role ROLE makes "
+                        "a user to try with",
+                        HEADERS[i], wanted);
+    }
+    return 0;
+}
+
 int access_identify(struct call *call, struct error *err)
 {
     const struct http_peer *peer = http_peer(call->http);
@@ -47,7 +62,7 @@ int access_identify(struct call *call, struct error *err)
     for (char *p = call->who.user; *p; p++) /* it is shown in messages and in the log */
         if (iscntrl((unsigned char)*p) || *p == '"')
             *p = '?';
-    return 0;
+    return refuse_impersonation(call, err);
 }
 
 static bool is_write(const char *verb)

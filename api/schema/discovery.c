@@ -8,8 +8,17 @@
 
 /* Groups in the order clients try them. Their versions come from the resource table; the subresource API of KubeVirt
  * has no resources of its own. */
-static const char *const GROUPS[] = {
-    "", "kubevirt.io", SUBRESOURCE_GROUP, "rtvmd.io", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io"};
+static const char *const GROUPS[] = {"",
+                                     "kubevirt.io",
+                                     SUBRESOURCE_GROUP,
+                                     "rtvmd.io",
+                                     "events.k8s.io",
+                                     "authentication.k8s.io",
+                                     "authorization.k8s.io",
+                                     "apps",
+                                     "batch",
+                                     "networking.k8s.io",
+                                     "apiextensions.k8s.io"};
 
 static const struct {
     unsigned verb;

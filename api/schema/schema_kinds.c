@@ -126,13 +126,12 @@ const struct schema_kind SCHEMA_KINDS[] = {
     {"", "Event", "Something that happened.", true, ROWS(EVENT)},
     {"", "Node", "This host.", true, ROWS(NODE)},
     {"", "PersistentVolumeClaim", "A disk a VM may use by name.", true, ROWS(CLAIM)},
-    {"", "Pod", "There are none: a VM needs no pod here.", true, 0, NULL},
     {"events.k8s.io", "Event", "Something that happened.", true, 0, NULL},
     {"rtvmd.io", "HostChange", "What host tuning changed, until it is undone.", true, ROWS(HOST_CHANGE)},
     {"rtvmd.io", "LatencyTest", "A measurement of CPUs: asked for by making one.", false, ROWS(LATENCY_TEST)},
     {"rtvmd.io", "Placement", "Where a VM runs: the plan against what is.", true, ROWS(PLACEMENT)},
-    {"authentication.k8s.io", "SelfSubjectReview", "Who am I?", false, ROWS(REVIEW)},
-    {"authorization.k8s.io", "SelfSubjectAccessReview", "May I do this?", false, ROWS(REVIEW)},
-    {"authorization.k8s.io", "SelfSubjectRulesReview", "What may I do?", false, ROWS(REVIEW)},
+    {"authentication.k8s.io", "SelfSubjectReview", "Says who one is.", false, ROWS(REVIEW)},
+    {"authorization.k8s.io", "SelfSubjectAccessReview", "Says whether one may do something.", false, ROWS(REVIEW)},
+    {"authorization.k8s.io", "SelfSubjectRulesReview", "Says what one may do.", false, ROWS(REVIEW)},
 };
 const size_t SCHEMA_KIND_COUNT = ARRAY_SIZE(SCHEMA_KINDS);

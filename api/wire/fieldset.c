@@ -185,18 +185,31 @@ json_t *fieldset_union(const json_t *a, const json_t *b)
     return sum;
 }
 
-/* A leaf covers everything below it: an atomic value that became an object, or the other way round. */
-json_t *fieldset_minus(const json_t *a, const json_t *b)
+static const json_t *value_at(const json_t *object, const char *key)
+{
+    return text_starts_with(key, "f:") ? json_object_get(object, key + 2) : NULL;
+}
+
+/* What b has for a's key. A leaf covers everything below it: an atomic value that became an object, or the other way
+ * round. Only an object that was empty when it became a leaf says nothing of what is put into it. */
+static const json_t *covering(const json_t *node, const json_t *b, const char *key, const json_t *values)
+{
+    const json_t *other = json_object_get(b, key);
+    bool is_empty_object = other && is_leaf(other) && !is_leaf(node) && json_is_object(value_at(values, key));
+    return is_empty_object ? NULL : other;
+}
+
+json_t *fieldset_minus(const json_t *a, const json_t *b, const json_t *values)
 {
     json_t *rest = json_object();
     const char *key;
     json_t *node;
     json_object_foreach((json_t *)a, key, node)
     {
-        const json_t *gone = json_object_get(b, key);
+        const json_t *gone = covering(node, b, key, values);
         if (strcmp(key, ".") == 0 || (gone && (is_leaf(gone) || is_leaf(node))))
             continue;
-        json_t *below = gone ? fieldset_minus(node, gone) : json_deep_copy(node);
+        json_t *below = gone ? fieldset_minus(node, gone, value_at(values, key)) : json_deep_copy(node);
         if (!gone || !fieldset_is_empty(below))
             json_object_set(rest, key, below);
         json_decref(below);
@@ -204,18 +217,18 @@ json_t *fieldset_minus(const json_t *a, const json_t *b)
     return rest;
 }
 
-json_t *fieldset_and(const json_t *a, const json_t *b)
+json_t *fieldset_and(const json_t *a, const json_t *b, const json_t *values)
 {
     json_t *both = json_object();
     const char *key;
     json_t *node;
     json_object_foreach((json_t *)a, key, node)
     {
-        const json_t *other = json_object_get(b, key);
+        const json_t *other = covering(node, b, key, values);
         if (strcmp(key, ".") == 0 || !other)
             continue;
         bool leaf = is_leaf(node) || is_leaf(other);
-        json_t *below = leaf ? json_object() : fieldset_and(node, other);
+        json_t *below = leaf ? json_object() : fieldset_and(node, other, value_at(values, key));
         if (leaf || !fieldset_is_empty(below))
             json_object_set(both, key, below);
         json_decref(below);
@@ -268,7 +281,7 @@ void fieldset_merge(json_t *into, const json_t *from)
             merge_elements(key, mine, value);
         else if (json_is_object(value) && json_is_object(mine))
             fieldset_merge(mine, value);
-        else
+        else if (!json_is_null(value) || !json_is_object(mine))
             json_object_set_new(into, key, json_deep_copy(value));
     }
 }

@@ -13,14 +13,16 @@ json_t *fieldset_changed(const json_t *before, const json_t *after);
 json_t *fieldset_removed(const json_t *before, const json_t *after);
 
 json_t *fieldset_union(const json_t *a, const json_t *b);
-json_t *fieldset_minus(const json_t *a, const json_t *b);
-json_t *fieldset_and(const json_t *a, const json_t *b);
+/* `values`: an object that b is a set of fields of, or NULL. With it, a leaf of b that is an object there covers only
+ * that object itself (as it was empty), not what a has below. */
+json_t *fieldset_minus(const json_t *a, const json_t *b, const json_t *values);
+json_t *fieldset_and(const json_t *a, const json_t *b, const json_t *values);
 bool fieldset_is_empty(const json_t *set);
 /* ".spec.running" lines, each with the prefix; at most `limit`. Returns how many there are. */
 size_t fieldset_write(const json_t *set, const char *prefix, size_t limit, struct text *out);
 
-/* Merges the fields of `from` into `into` (changed in place): objects by key, finalizers as a set, ownerReferences by
- * uid, other lists whole. */
+/* Merges the fields of `from` into `into` (changed in place): objects by key (null is an empty one), finalizers as a
+ * set, ownerReferences by uid, other lists whole. */
 void fieldset_merge(json_t *into, const json_t *from);
 /* Takes the fields of the set out of the object, and objects that became empty by it. */
 void fieldset_take_out(json_t *object, const json_t *set);

@@ -50,7 +50,7 @@ static void disown(json_t *entries, const json_t *fields, const struct owner *ex
         json_t *entry = json_array_get(entries, i);
         if (except && is_owner(entry, except))
             continue;
-        json_t *rest = fieldset_minus(json_object_get(entry, "fieldsV1"), fields);
+        json_t *rest = fieldset_minus(json_object_get(entry, "fieldsV1"), fields, NULL);
         json_object_set_new(entry, "fieldsV1", rest);
         if (fieldset_is_empty(rest))
             json_array_remove(entries, i);
@@ -117,16 +117,16 @@ void managed_update(json_t *object, const json_t *before, const char *manager, c
 }
 
 /* What the wanted object would take from others with another value: named, per owner. */
-static json_t *find_conflicts(const json_t *entries, const json_t *fields, const json_t *changed,
+static json_t *find_conflicts(const json_t *entries, const json_t *fields, const json_t *changed, const json_t *before,
                               const struct owner *owner, struct text *ret_text, size_t *ret_count)
 {
     json_t *taken = json_object();
-    auto_json *wanted = fieldset_and(fields, changed);
+    auto_json *wanted = fieldset_and(fields, changed, NULL);
     for (size_t i = 0; i < json_array_size(entries); i++) {
         const json_t *entry = json_array_get(entries, i);
         if (is_owner(entry, owner))
             continue;
-        auto_json *both = fieldset_and(wanted, json_object_get(entry, "fieldsV1"));
+        auto_json *both = fieldset_and(wanted, json_object_get(entry, "fieldsV1"), before);
         if (fieldset_is_empty(both))
             continue;
         text_printf(ret_text, "conflicts with \"%s\" using %s:\n", json_text_at(entry, "manager", ""),
@@ -140,15 +140,16 @@ static json_t *find_conflicts(const json_t *entries, const json_t *fields, const
 }
 
 /* Fields the owner applied before and wants no more, that nobody else owns. */
-static json_t *find_abandoned(const json_t *entries, const json_t *fields, const struct owner *owner)
+static json_t *find_abandoned(const json_t *entries, const json_t *fields, const json_t *wanted, const json_t *before,
+                              const struct owner *owner)
 {
     const json_t *mine = json_object_get(entry_find(entries, owner), "fieldsV1");
-    json_t *abandoned = mine ? fieldset_minus(mine, fields) : json_object();
+    json_t *abandoned = mine ? fieldset_minus(mine, fields, wanted) : json_object();
     for (size_t i = 0; i < json_array_size(entries); i++) {
         const json_t *entry = json_array_get(entries, i);
         if (is_owner(entry, owner))
             continue;
-        json_t *rest = fieldset_minus(abandoned, json_object_get(entry, "fieldsV1"));
+        json_t *rest = fieldset_minus(abandoned, json_object_get(entry, "fieldsV1"), before);
         json_decref(abandoned);
         abandoned = rest;
     }
@@ -172,15 +173,16 @@ json_t *managed_apply(const json_t *wanted, const json_t *before, const char *ma
     auto_json *changed = before ? fieldset_changed(before, merged) : json_object();
     auto_text conflicts = {0};
     size_t conflict_count = 0;
-    auto_json *taken = find_conflicts(entries, fields, changed, &owner, &conflicts, &conflict_count);
+    auto_json *taken = find_conflicts(entries, fields, changed, before, &owner, &conflicts, &conflict_count);
     if (conflict_count > 0 && !force) {
         json_decref(merged);
         fail(err, ERROR_CONFLICT, "Apply failed with %zu conflict%s: %s", conflict_count, conflict_count > 1 ? "s" : "",
              text_cstr(&conflicts));
         return NULL;
     }
-    auto_json *abandoned = find_abandoned(entries, fields, &owner);
+    auto_json *abandoned = find_abandoned(entries, fields, wanted, before, &owner);
     fieldset_take_out(merged, abandoned);
+    fieldset_merge(merged, wanted); /* an object that is wanted empty stays */
     disown(entries, taken, &owner);
     disown(entries, abandoned, &owner);
     entry_put(entries, &owner, json_text_at(wanted, "apiVersion", ""), take(fields));

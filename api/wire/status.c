@@ -37,6 +37,15 @@ json_t *status_failure(const struct error *failure, const struct status_about *a
     return s;
 }
 
+/* Clients write the field before the message; many of KubeVirt's begin with it. */
+static const char *message_alone(const struct cause *cause)
+{
+    const char *rest = cause->message + strlen(cause->field);
+    return cause->field[0] && text_starts_with(cause->message, cause->field) && text_starts_with(rest, ": ")
+               ? rest + 2
+               : cause->message;
+}
+
 json_t *status_invalid(const struct findings *findings, const struct status_about *about, const char *kind,
                        struct error *ret_failure)
 {
@@ -48,7 +57,7 @@ json_t *status_invalid(const struct findings *findings, const struct status_abou
         if (i < CAUSES_IN_MESSAGE)
             text_printf(&message, "%s%s", i ? ", " : "", c->message);
         json_array_append_new(
-            causes, json_pack("{s:s, s:s, s:s}", "reason", c->reason, "message", c->message, "field", c->field));
+            causes, json_pack("{s:s, s:s, s:s}", "reason", c->reason, "message", message_alone(c), "field", c->field));
     }
     if (findings->cause_count > CAUSES_IN_MESSAGE)
         text_printf(&message, ", and %zu more validation errors", findings->cause_count - CAUSES_IN_MESSAGE);

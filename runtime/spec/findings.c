@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/spec/findings.h"
 
@@ -73,4 +74,23 @@ void findings_unknown(struct findings *findings, const char *field)
 {
     if (findings->unknown_count < LIMIT_CAUSES)
         list_add(&findings->unknown, &findings->unknown_count, must_strdup(field));
+}
+
+static void list_remove(char **list, size_t *count, size_t at)
+{
+    free(list[at]);
+    memmove(list + at, list + at + 1, (--*count - at) * sizeof *list);
+}
+
+void findings_forget_unknowns(struct findings *findings, const struct findings *known)
+{
+    for (size_t k = 0; k < known->unknown_count; k++) {
+        for (size_t i = findings->unknown_count; i-- > 0;)
+            if (strcmp(findings->unknown[i], known->unknown[k]) == 0)
+                list_remove(findings->unknown, &findings->unknown_count, i);
+        auto_free char *sentence = must_format("unknown field \"%s\"", known->unknown[k]);
+        for (size_t i = findings->warning_count; i-- > 0;)
+            if (text_starts_with(findings->warning[i], sentence))
+                list_remove(findings->warning, &findings->warning_count, i);
+    }
 }

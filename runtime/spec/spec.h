@@ -26,6 +26,8 @@ void findings_finish(struct findings *findings);
 void findings_cause(struct findings *findings, const char *reason, const char *field, const char *format, ...)
     PRINTF_LIKE(4, 5);
 void findings_warn(struct findings *findings, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Takes out the unknown fields, and the warnings of them, that `known` has too. */
+void findings_forget_unknowns(struct findings *findings, const struct findings *known);
 
 /* Splits YAML or JSON text into objects: several documents and `kind: List` are flattened, empty documents skipped.
  * A new JSON array. Aliases, anchors, tags, duplicate keys and everything over the limits are refused with line and

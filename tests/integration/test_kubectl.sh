@@ -193,9 +193,71 @@ server_side() {
     newer_than 20 && show=--show-managed-fields || show=
     # shellcheck disable=SC2086
     check "$version: it owns the field now" prints "manager: other" get vm ssa -o yaml $show
+    printf 'apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: ssa}\nspec: {template: {spec: {domain: {devices: {disks: [{name: x, disk: {bus: virtio}}]}}, volumes: [{name: x, emptyDisk: {capacity: 1Gi}}]}}}\n' >"$folder/disks.yaml"
+    check "$version: filling what another left empty is no conflict" prints "serverside-applied" apply --server-side --field-manager=disks -f "$folder/disks.yaml"
+    check "$version: and stays when that one applies again" prints "serverside-applied" apply --server-side --field-manager=other -f "$folder/vm.yaml"
+    check "$version: the disk is there" prints "^x$" get vm ssa -o 'jsonpath={.spec.template.spec.domain.devices.disks[0].name}'
     manifest one Manual
     check "$version: from client-side to server-side apply" prints "serverside-applied" apply --server-side --force-conflicts -f "$folder/vm.yaml"
     k delete vm ssa >/dev/null 2>&1
+}
+
+# document KIND APIVERSION: a manifest of something that is not for us
+document() {
+    printf 'apiVersion: %s\nkind: %s\nmetadata: {name: a}\n' "$2" "$1" >"$folder/$1.yaml"
+}
+# three documents, the second is wrong
+several() {
+    { vm "$1-a" Halted && echo --- && vm "$1-b" Sometimes && echo --- && vm "$1-c" Halted; } >"$folder/several.yaml"
+}
+listed() {
+    printf 'apiVersion: %s\nkind: %s\nitems:\n' "$2" "$1"
+    vm in-list Halted | sed '1s/^/- /; 2,$s/^/  /'
+}
+diff_is_short() {
+    k diff -f "$folder/vm.yaml" >"$folder/out" 2>&1
+    grep -q '^+  runStrategy: Manual' "$folder/out" && ! grep -q '^[+-].*resourceVersion' "$folder/out"
+}
+# Fields nobody knows are warned of when they are written, not whenever the object is touched.
+odd_field_is_old_news() {
+    k patch vm conv --type=merge -p '{"spec":{"template":{"spec":{"domain":{"cpu":{"coros":3}}}}}}' >"$folder/out" 2>&1
+    grep -q 'unknown field "spec.template.spec.domain.cpu.coros"' "$folder/out" || return 1
+    k label vm conv seen=yes >"$folder/out" 2>&1 && ! grep -q Warning "$folder/out" || return 1
+    newer_than 24 || return 0 # older ones ask their own schema first
+    printf '#!/bin/sh\nsed -i s/seen:.*/seen:\\ twice/ "$1"\n' >"$folder/editor"
+    KUBE_EDITOR="$folder/editor" prints "edited" edit vm conv
+}
+
+as_on_a_cluster() {
+    manifest conv Halted
+    check "$version: cluster-info" prints "running at" cluster-info
+    check "$version: cluster-info dump" k cluster-info dump --output-directory "$folder/dump-$minor"
+    check "$version: kinds of a cluster are empty" prints "No resources found" get services,deployments,crd
+    document Service v1
+    check "$version: and stay so" refuses "there are no services here: rtvmd runs virtual machines" apply -f "$folder/Service.yaml"
+    document Foo v1
+    check "$version: a kind nobody knows" refuses 'no matches for kind "Foo" in version "v1"' apply -f "$folder/Foo.yaml"
+    document VirtualMachinePreference instancetype.kubevirt.io/v1beta1
+    check "$version: KubeVirt's kinds that are not here" refuses 'no matches for kind "VirtualMachinePreference"' apply -f "$folder/VirtualMachinePreference.yaml"
+    check "$version: nobody acts as somebody else" refuses "nobody acts as somebody else here" get vm --as=bob
+    several conv
+    check "$version: one bad document of three" refuses 'The VirtualMachine "conv-b" is invalid: spec.runStrategy: Invalid RunStrategy' apply -f "$folder/several.yaml"
+    check "$version: the others are made" prints "conv-c" get vm conv-a conv-c
+    listed List v1 >"$folder/list.yaml"
+    check "$version: apply of a List" prints "in-list created" apply -f "$folder/list.yaml"
+    listed VirtualMachineList kubevirt.io/v1 >"$folder/list.yaml"
+    check "$version: apply of a VirtualMachineList" prints "in-list (unchanged|configured)" apply -f "$folder/list.yaml"
+    k apply -f "$folder/vm.yaml" >/dev/null 2>&1
+    check "$version: an invalid label is named once" refuses 'is invalid: metadata.labels: Invalid value: "bad label"' label vm conv 'bad label=x'
+    check "$version: unknown fields are said once" odd_field_is_old_news
+    manifest conv Manual
+    check "$version: diff shows no new version" diff_is_short
+    if newer_than 27; then
+        check "$version: apply --prune knows all kinds" prints "conv configured" apply --prune -l app=web -f "$folder/vm.yaml"
+    else
+        skip "$version: apply --prune knows all kinds" "kubectl asks for kinds that no cluster has any more"
+    fi
+    k delete vm conv conv-a conv-c in-list >/dev/null 2>&1
 }
 
 core_kinds() {
@@ -248,6 +310,7 @@ for kubectl in $programs; do
     changes
     checks
     server_side
+    as_on_a_cluster
     core_kinds
     watches
 done

@@ -1,0 +1,137 @@
+/* What a client that knows a real API server takes for granted and nobody writes down in a manifest. */
+#include "api/api.c"
+
+#include "tests/test.h"
+#include "tests/unit/api_client.h"
+
+#define MERGE "Content-Type: application/merge-patch+json\r\n"
+#define APPLY "Content-Type: application/apply-patch+yaml\r\n"
+
+static void all_namespaces_are_only_looked_at(void)
+{
+    ask("POST", MAPS, MAP("kept", ""));
+    ask("GET", "/api/v1/configmaps", "");
+    CHECK_INT(status, 200);
+    ask("DELETE", "/api/v1/configmaps", "");
+    CHECK_INT(status, 405);
+    ask("GET", MAPS "/kept", "");
+    CHECK_INT(status, 200);
+    ask("DELETE", MAPS, "");
+    CHECK_INT(status, 200);
+    ask("GET", MAPS "/kept", "");
+    CHECK_INT(status, 404);
+}
+
+static void nobody_acts_as_somebody_else(void)
+{
+    const json_t *a = ask_with("GET", MAPS, "Impersonate-User: bob\r\n", "");
+    CHECK_INT(status, 403);
+    CHECK(strstr(says(a, "message"), "Impersonate-User: bob: nobody acts as somebody else here") != NULL);
+    ask_with("GET", MAPS, "Impersonate-Group: system:masters\r\n", "");
+    CHECK_INT(status, 403);
+}
+
+static void the_path_names_the_object(void)
+{
+    ask_with("PATCH", MAPS "/path?fieldManager=m", APPLY, MAP("other", ""));
+    CHECK_INT(status, 400);
+    const json_t *a = ask_with("PATCH", MAPS "/path?fieldManager=m", APPLY, "{\"data\":{\"a\":\"1\"}}");
+    CHECK_INT(status, 201);
+    CHECK_TEXT(says(a, "metadata.name"), "path");
+    ask("DELETE", MAPS "/path", "");
+    a = ask("POST", MAPS, MAP("Not_a_name", ""));
+    CHECK_INT(status, 422);
+    CHECK(strstr(says(a, "message"), "metadata.name: Invalid value: \"Not_a_name\": a lowercase RFC 1123") != NULL);
+}
+
+static void an_empty_object_is_nobodys_content(void)
+{
+#define NESTED(devices)                                                                                         \
+    "{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":\"ssa\"},\"spec\":{" \
+    "\"template\":{\"spec\":{\"domain\":{\"devices\":" devices "}}}}}"
+    const json_t *a = ask_with("PATCH", VMS "/ssa?fieldManager=one", APPLY, NESTED("{}"));
+    CHECK_INT(status, 201);
+    a = ask_with("PATCH", VMS "/ssa?fieldManager=two", APPLY, NESTED("{\"disks\":[{\"name\":\"a\"}]}"));
+    CHECK_INT(status, 200); /* filling what is empty takes nothing from anybody */
+    a = ask_with("PATCH", VMS "/ssa?fieldManager=one", APPLY, NESTED("{}"));
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "spec.template.spec.domain.devices.disks.0.name"), "a");
+    a = ask_with("PATCH", VMS "/ssa?fieldManager=one", APPLY, NESTED("null"));
+    CHECK_INT(status, 200);
+    CHECK_TEXT(says(a, "spec.template.spec.domain.devices.disks.0.name"), "a");
+    a = ask_with("PATCH", VMS "/ssa?fieldManager=one", APPLY, NESTED("{\"disks\":[{\"name\":\"b\"}]}"));
+    CHECK_INT(status, 409); /* a list is one value */
+    a = ask_with("PATCH", VMS "/ssa?fieldManager=two", APPLY, NESTED("{}"));
+    CHECK_INT(status, 200); /* its owner wants no disks any more */
+    CHECK(json_at(a, "spec.template.spec.domain.devices.disks") == NULL);
+    CHECK(json_is_object(json_at(a, "spec.template.spec.domain.devices")));
+    ask("DELETE", VMS "/ssa", "");
+}
+
+static void a_dry_run_makes_no_version(void)
+{
+    const json_t *a = ask("POST", MAPS "?dryRun=All", MAP("dry", ""));
+    CHECK_INT(status, 201);
+    CHECK(json_at(a, "metadata.resourceVersion") == NULL);
+    a = ask("POST", MAPS, MAP("dry", ""));
+    auto_free char *version = must_strdup(says(a, "metadata.resourceVersion"));
+    a = ask_with("PATCH", MAPS "/dry?dryRun=All", MERGE, "{\"data\":{\"a\":\"2\"}}");
+    CHECK_TEXT(says(a, "data.a"), "2");
+    CHECK_TEXT(says(a, "metadata.resourceVersion"), version);
+    a = ask("GET", MAPS "/dry", "");
+    CHECK_TEXT(says(a, "data.a"), "1");
+    ask("DELETE", MAPS "/dry", "");
+}
+
+static void on_its_way_out_nothing_new_holds_it(void)
+{
+    ask("POST", MAPS, MAP("held", ",\"finalizers\":[\"a.io/b\"]"));
+    ask("DELETE", MAPS "/held", "");
+    const json_t *a = ask_with("PATCH", MAPS "/held", MERGE, "{\"metadata\":{\"finalizers\":[\"a.io/b\",\"a.io/c\"]}}");
+    CHECK_INT(status, 422);
+    CHECK(strstr(says(a, "message"), "no new finalizers can be added if the object is being deleted") != NULL);
+    ask_with("PATCH", MAPS "/held", MERGE, "{\"metadata\":{\"finalizers\":null}}");
+    CHECK_INT(status, 200);
+    ask("GET", MAPS "/held", "");
+    CHECK_INT(status, 404);
+}
+
+static void immutable_is_immutable(void)
+{
+    ask("POST", MAPS, MAP("fixed", ""));
+    ask_with("PATCH", MAPS "/fixed", MERGE, "{\"immutable\":true}");
+    CHECK_INT(status, 200);
+    const json_t *a = ask_with("PATCH", MAPS "/fixed", MERGE, "{\"data\":{\"a\":\"2\"}}");
+    CHECK_INT(status, 422);
+    CHECK_TEXT(says(a, "message"),
+               "ConfigMap \"fixed\" is invalid: data: Forbidden: field is immutable when `immutable` is set");
+    ask_with("PATCH", MAPS "/fixed", MERGE, "{\"immutable\":false}");
+    CHECK_INT(status, 422);
+    ask_with("PATCH", MAPS "/fixed", MERGE, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}");
+    CHECK_INT(status, 200);
+    ask("DELETE", MAPS "/fixed", "");
+    CHECK_INT(status, 200);
+#define SECRETS "/api/v1/namespaces/default/secrets"
+    ask("POST", SECRETS, "{\"kind\":\"Secret\",\"metadata\":{\"name\":\"typed\"},\"stringData\":{\"a\":\"b\"}}");
+    CHECK_INT(status, 201);
+    ask_with("PATCH", SECRETS "/typed", MERGE, "{\"type\":\"other\"}");
+    CHECK_INT(status, 422);
+    ask_with("PATCH", SECRETS "/typed", MERGE, "{\"stringData\":{\"a\":\"c\"}}");
+    CHECK_INT(status, 200);
+    ask("DELETE", SECRETS "/typed", "");
+}
+
+int main(void)
+{
+    if (!api_begin())
+        return 1;
+    RUN(all_namespaces_are_only_looked_at);
+    RUN(nobody_acts_as_somebody_else);
+    RUN(the_path_names_the_object);
+    RUN(an_empty_object_is_nobodys_content);
+    RUN(a_dry_run_makes_no_version);
+    RUN(on_its_way_out_nothing_new_holds_it);
+    RUN(immutable_is_immutable);
+    api_end();
+    return test_end();
+}
