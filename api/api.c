@@ -10,6 +10,7 @@
 #include "api/identity/tokens.h"
 #include "api/metrics/meter.h"
 #include "api/metrics/metrics.h"
+#include "api/quiet.h"
 #include "api/read.h"
 #include "api/schema/discovery.h"
 #include "api/schema/openapi.h"
@@ -182,6 +183,7 @@ static void request_came(struct http_request *request, void *arg)
     call->api = arg;
     call->http = request;
     call->began_ns = now_monotonic_ns();
+    quiet_disturb(call->api->quiet);
     log_debug("request method=%s path=%s", http_method_text(request), http_path(request));
     struct error err;
     if (handle(call, &err) < 0)
@@ -223,6 +225,7 @@ struct api *api_new(struct loop *loop, struct store *store, struct runtime *runt
     api->meter = meter_new();
     api->watches = watches_new(api);
     api->tunnels = tunnels_new(api);
+    api->quiet = quiet_new(loop, store);
     collect_start(api);
     return api;
 }
@@ -236,6 +239,7 @@ void api_free(struct api *api)
     watches_free(api->watches);
     http_server_free(api->http);
     meter_free(api->meter);
+    quiet_free(api->quiet);
     free(api);
 }
 

@@ -10,6 +10,7 @@
 struct meter;
 struct watches;
 struct tunnels;
+struct quiet;
 
 struct api {
     struct loop *loop;
@@ -19,6 +20,7 @@ struct api {
     struct meter *meter;
     struct watches *watches;
     struct tunnels *tunnels;
+    struct quiet *quiet;
     struct store_watch *collector; /* follows deletions: see collect.c */
 };
 

@@ -43,6 +43,7 @@ static void log_add(struct store *store, const struct store_change *change, cons
         .object = json_incref(change->object),
         .before = json_incref(change->before),
         .bytes = weight(change->object),
+        .came_ms = now_monotonic_ms(),
     };
     while (store->log_count &&
            (store->log_count == LIMIT_CHANGE_LOG || store->log_bytes + entry.bytes > LIMIT_CHANGE_LOG_BYTES))
@@ -136,6 +137,14 @@ void store_unwatch(struct store_watch *watch)
     watch->dead = true;
     if (!watch->store->publishing)
         reap(watch->store);
+}
+
+size_t store_forget_changes(struct store *store, uint64_t age_ms)
+{
+    uint64_t now_ms = now_monotonic_ms();
+    while (store->log_count && now_ms - store->log[store->log_first].came_ms >= age_ms)
+        log_drop_first(store);
+    return store->log_count;
 }
 
 int store_replay(struct store *store, uint64_t since, void (*callback)(const struct store_change *change, void *arg),

@@ -122,6 +122,7 @@ struct change_log_entry {
     json_t *object;
     json_t *before;
     size_t bytes;
+    uint64_t came_ms; /* monotonic */
 };
 struct store_watch {
     struct store *store;

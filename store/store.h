@@ -87,6 +87,8 @@ void store_unwatch(struct store_watch *watch); /* NULL is fine; allowed inside t
 /* Replays changes after `since` from the bounded in-memory log. ERROR_EXPIRED when they are no longer all there. */
 int store_replay(struct store *store, uint64_t since, void (*callback)(const struct store_change *change, void *arg),
                  void *arg, struct error *err);
+/* Drops what came so long ago from that log, whatever room it has; returns how many are left. */
+size_t store_forget_changes(struct store *store, uint64_t age_ms);
 
 /* ---- claims: what is promised to a VM, by its uid. One CPU is claimed once (primary key). */
 struct store_pages {

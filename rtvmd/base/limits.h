@@ -55,6 +55,7 @@
 /* Store. */
 #define LIMIT_COMMIT_PATIENCE_MS 10u /* what nobody waits for waits so long for a write that somebody does wait for */
 #define LIMIT_CHANGE_LOG 4096u       /* changes kept for watches that come back */
+#define LIMIT_CHANGE_AGE_S 300u      /* and so long at least, as far as they fit: as etcd under an API server */
 #define LIMIT_CHANGE_LOG_BYTES (16u << 20) /* what these keep in memory, about */
 #define LIMIT_OBJECT_TEXT_BYTES (8u << 20) /* objects of one kind kept ready as JSON text */
 #define LIMIT_HOST_CHANGES 10000u          /* journal of host changes not undone yet */
@@ -79,6 +80,11 @@
 #define LIMIT_HTTP_REQUEST_MS 30000u       /* from the first byte of a request to its last */
 #define LIMIT_HTTP_IDLE_S 120u             /* between two requests; and without progress while writing */
 #define LIMIT_HTTP_STREAM_BYTES (4u << 20) /* waiting for a client that reads too slowly */
+
+/* Memory that a burst of requests left behind is given back when there were few in this time. */
+#define LIMIT_QUIET_S 15u
+#define LIMIT_QUIET_REQUESTS 100u
+#define LIMIT_QUIET_FREE_BYTES (8u << 20) /* less than this is kept: the next burst wants it */
 
 /* Requests (api/). */
 #define LIMIT_SELECTOR_TERMS 64u
