@@ -112,7 +112,8 @@ static void find_localities(const struct files *files, struct candidates *found)
     }
 }
 
-/* The node of a CPU: the smallest around it when that has memory, else the memory node that is local to the fewest CPUs besides it. */
+/* The node of a CPU: the smallest around it when that has memory, else the memory node that is local to the fewest CPUs
+ * besides it. */
 static int node_of_cpu(const struct candidates *found, unsigned cpu)
 {
     int own = -1;

@@ -164,12 +164,61 @@ int growth_begin(struct runtime *runtime, struct work *work, struct error *err)
     return 0;
 }
 
+/* ---- what the kernel could not do */
+int64_t growth_limits_end_s(const struct runtime *runtime)
+{
+    int64_t left_s = runtime->pool_limits_until_s - runtime_now_s(runtime);
+    bool holds = runtime->pool_limit_count > 0 && left_s > 0 && left_s <= LIMIT_POOL_FULL_S; /* clocks jump */
+    return holds ? runtime->pool_limits_until_s : 0;
+}
+
+void growth_limits(const struct runtime *runtime, struct place_policy *policy)
+{
+    policy->pool_limit_count = growth_limits_end_s(runtime) ? runtime->pool_limit_count : 0;
+    policy->pool_limit = runtime->pool_limit;
+}
+
+void growth_forget_limits(struct runtime *runtime)
+{
+    free(take(runtime->pool_limit));
+    runtime->pool_limit_count = 0;
+}
+
+static void remember_limit(struct runtime *runtime, const struct page_pool_change *change)
+{
+    struct pool_limit limit = {.most_pages = change->most_pages};
+    if (!page_pool_parse(change->file, &limit.node, &limit.page_bytes))
+        return;
+    if (!growth_limits_end_s(runtime))
+        growth_forget_limits(runtime);
+    size_t i = 0;
+    while (i < runtime->pool_limit_count &&
+           (runtime->pool_limit[i].node != limit.node || runtime->pool_limit[i].page_bytes != limit.page_bytes))
+        i++;
+    if (i == runtime->pool_limit_count) {
+        runtime->pool_limit = must_realloc(runtime->pool_limit, i + 1, sizeof *runtime->pool_limit);
+        runtime->pool_limit_count++;
+    }
+    runtime->pool_limit[i] = limit;
+    runtime->pool_limits_until_s = runtime_now_s(runtime) + LIMIT_POOL_FULL_S;
+}
+
+bool growth_fell_short(const struct work *work)
+{
+    for (size_t i = 0; i < work->growth_count; i++)
+        if (work->growth[i].is_short)
+            return true;
+    return false;
+}
+
 void growth_made(struct runtime *runtime, struct work *work)
 {
     if (work->growth_count == 0)
         return;
     auto_entries entries = entries_read(runtime);
     for (size_t i = 0; i < work->growth_count; i++) {
+        if (work->growth[i].is_short)
+            remember_limit(runtime, &work->growth[i]);
         struct entry *entry = find(&entries, work->growth[i].entry);
         if (!entry)
             continue; /* its commit failed, so nothing was done */

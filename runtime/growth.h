@@ -13,8 +13,15 @@
 
 /* Before the start of a domain: journals what its pools lack into work->growth. An error: not written down. */
 int growth_begin(struct runtime *runtime, struct work *work, struct error *err);
-/* The job ended: writes down what came of it. */
+/* The job ended: writes down what came of it, and remembers which pools the kernel had no memory for. */
 void growth_made(struct runtime *runtime, struct work *work);
+/* A pool that the placement needs larger cannot be made so: the VM is to be placed anew. */
+bool growth_fell_short(const struct work *work);
+/* What is remembered is for the solver, and for a while only: memory comes and goes. growth_limits_end_s: when they are
+ * forgotten, 0: there are none. growth_forget_limits: at once, for a VM let go of its memory. */
+void growth_limits(const struct runtime *runtime, struct place_policy *policy);
+int64_t growth_limits_end_s(const struct runtime *runtime);
+void growth_forget_limits(struct runtime *runtime);
 /* The VM does not run any more: its pages are nobody's, and go. */
 void growth_end(struct runtime *runtime, const char *owner);
 /* Before anything else is done after a start of the daemon: what the journal says against what the pools hold. */

@@ -96,6 +96,9 @@ struct runtime {
     char *page_alarm;      /* huge pages that do not add up, in words; NULL: they do (audit.c) */
     bool gives_pages_back; /* a job is in hand (growth.c) */
     bool gives_back_again;
+    size_t pool_limit_count; /* what the kernel could not do lately (growth.c): known until then */
+    struct pool_limit *pool_limit;
+    int64_t pool_limits_until_s;
     struct hypervisor *hypervisor;
     struct worker_pool *pool;
     struct store_watch *watch;

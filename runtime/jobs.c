@@ -361,6 +361,14 @@ static void take_success(struct runtime *runtime, struct machine *machine, const
     }
 }
 
+/* What was promised to it cannot be had. The next placement knows how far the pool can grow: it is another one, or a
+ * refusal with numbers. */
+static void place_anew(struct runtime *runtime, struct machine *machine)
+{
+    tuning_undo(runtime, machine->key);
+    plan_release(runtime, machine);
+}
+
 static void take_result(struct runtime *runtime, struct machine *machine, struct work *work)
 {
     bool is_step = action_of(work->kind) != VMI_WAIT;
@@ -380,6 +388,7 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
         machine->is_all_clean = work->clean_all;
         tuning_undo(runtime, machine->key);
         growth_end(runtime, machine->key);
+        growth_forget_limits(runtime); /* its memory is free now */
     }
     auto_json *vmi = store_get(runtime->store, "VirtualMachineInstance", machine->namespace_, machine->name);
     if (is_step)
@@ -393,6 +402,8 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
         if (vmi && work->volume)
             volumes_note_failure(runtime, vmi, work);
         log_warn("%s failed vmi=%s: %s", vmi_action_text(action_of(work->kind)), machine->key, work->err.text);
+        if (work->kind == WORK_START && growth_fell_short(work))
+            place_anew(runtime, machine);
     } else if (is_step) {
         machine_worked(machine);
         if (vmi)

@@ -77,12 +77,14 @@ static void claims_free(struct gathering *all)
 
 static struct place_policy policy_of(const struct runtime *runtime)
 {
-    return (struct place_policy){
+    struct place_policy policy = {
         .reserved = runtime->config.reserved_cpus,
         .emulation = runtime_emulates(runtime),
         .allow_emulation = runtime->config.emulation_allowed,
         .grow_hugepages = runtime->config.grow_hugepages,
     };
+    growth_limits(runtime, &policy);
+    return policy;
 }
 
 struct decision *plan_decide(struct runtime *runtime, const char *key, const struct vm_spec *spec, bool suggests)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "rtvmd/base/log.h"
+#include "runtime/growth.h"
 #include "runtime/inside.h"
 
 /* The loop that turns: something changed → the machine is queued → a round decides one step for each → the commit →
@@ -181,6 +182,7 @@ void runtime_free(struct runtime *runtime)
     events_free(runtime);
     statistics_end(runtime);
     free(runtime->page_alarm);
+    growth_forget_limits(runtime);
     job_drop_host(runtime->host);
     loop_watch_free(runtime->round_timer);
     loop_watch_free(runtime->wake_timer);

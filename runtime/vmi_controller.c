@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "rtvmd/base/log.h"
+#include "runtime/growth.h"
 #include "runtime/inside.h"
 
 /* Brings one VMI a step further: view → reconcile_vmi → step, then writes down what there is to see. */
@@ -63,6 +64,7 @@ static void plan(struct runtime *runtime, struct machine *machine, json_t *vmi, 
     machine->is_unschedulable = !plan_and_claim(runtime, machine, vmi, refusal);
     if (!machine->is_unschedulable) {
         report->phase = VMI_SCHEDULED;
+        machine_queue(runtime, machine); /* the phase is no news when its placement was taken away */
         event_record(runtime, vmi, "Normal", "SuccessfulCreate", "Created virtual machine pod virt-launcher-%s",
                      machine->name);
         return;
@@ -71,6 +73,7 @@ static void plan(struct runtime *runtime, struct machine *machine, json_t *vmi, 
     enum domain_state domain = machine_domain_state(machine);
     if (plan_is_claimed(runtime, machine) && (domain == DOMAIN_ABSENT || domain == DOMAIN_OFF))
         plan_release(runtime, machine);
+    machine->wake_s = growth_limits_end_s(runtime); /* its pages may be found then */
     report->phase = VMI_SCHEDULING;
     report->refusal = text_cstr(refusal);
     if (strcmp(json_text_at(condition_get(vmi, "PodScheduled"), "message", ""), report->refusal) != 0)

@@ -36,6 +36,7 @@
 /* Runtime. */
 #define LIMIT_EVENTS 5000u             /* the one not seen for longest goes */
 #define LIMIT_RESYNC_S 60              /* slow second look at what should be running and pinned */
+#define LIMIT_POOL_FULL_S 300          /* a pool the kernel had no memory for is not tried again before */
 #define LIMIT_STATISTICS_AGE_MS 5000u  /* the same numbers serve every scrape for so long: libvirt is asked once */
 #define LIMIT_STATISTICS_WAIT_MS 4000u /* a scrape waits for libvirt; scrapers themselves give up after ten seconds */
 /* A change of host tuning that does not return (the kernel waits for a CPU a real-time vCPU does not give up): given

@@ -75,7 +75,23 @@ static uint64_t minus(uint64_t a, uint64_t b)
 
 /* When pools may grow, an eighth of the ordinary memory stays for the kernel and for what cannot be moved together. A
  * VM takes pages of one size from a node, so each size may count on all of the rest. */
-static void count_pool(const struct board *board, struct board_node *node, unsigned size, bool grow)
+static uint64_t room_to_grow(const struct board_node *node, const struct host_page_pool *pool,
+                             const struct place_policy *policy, bool *ret_limited)
+{
+    uint64_t room = (node->ordinary_left_bytes - node->ordinary_left_bytes / 8) / pool->size_bytes;
+    for (size_t i = 0; i < policy->pool_limit_count; i++) {
+        const struct pool_limit *limit = &policy->pool_limit[i];
+        uint64_t found = minus(limit->most_pages, pool->total);
+        if (limit->node == node->id && limit->page_bytes == pool->size_bytes && found < room) {
+            room = found;
+            *ret_limited = true;
+        }
+    }
+    return room;
+}
+
+static void count_pool(const struct board *board, const struct place_policy *policy, struct board_node *node,
+                       unsigned size, bool grow)
 {
     const struct host_page_pool *pool = find_pool(board->host, node->index, board->sizes.bytes[size]);
     struct board_pages *pages = &node->pages[size];
@@ -86,10 +102,10 @@ static void count_pool(const struct board *board, struct board_node *node, unsig
     pages->free = pool->free;
     pages->left = pages->ready = minus(pool->total, pages->claimed);
     if (grow)
-        pages->left += (node->ordinary_left_bytes - node->ordinary_left_bytes / 8) / pool->size_bytes;
+        pages->left += room_to_grow(node, pool, policy, &pages->limited);
 }
 
-static void count_memory(struct board *board, bool grow)
+static void count_memory(struct board *board, const struct place_policy *policy, bool grow)
 {
     const struct host *host = board->host;
     const struct claims *claims = board->claims;
@@ -121,7 +137,7 @@ static void count_memory(struct board *board, bool grow)
             node->ordinary_left_bytes = minus(from->memory_bytes, pools_bytes(from) + bound[n] + unbound);
         }
         for (unsigned size = 0; size < board->sizes.count; size++)
-            count_pool(board, node, size, grow);
+            count_pool(board, policy, node, size, grow);
     }
     board->ordinary_total_bytes = minus(host->memory_bytes ? host->memory_bytes : memory, pools);
     board->ordinary_left_bytes = minus(board->ordinary_total_bytes, claims->memory_bytes);
@@ -273,7 +289,7 @@ struct board *board_new(const struct host *host, const struct place_policy *poli
     seat_cores(board, home);
     for (unsigned n = 0; n < board->node_count; n++)
         board->node[n].whole = !cpuset_intersects(&board->node[n].cpus, &claims->cpus);
-    count_memory(board, grow);
+    count_memory(board, policy, grow);
     return board;
 }
 

@@ -34,6 +34,7 @@ struct board_pages {
     uint64_t left;  /* total - claimed, never below 0, and what the pool may grow by */
     uint64_t ready; /* the part of them that is in the pool already */
     uint64_t free;  /* what the kernel calls free */
+    bool limited;   /* it may grow by less than the node's memory: the kernel found no more */
 };
 
 /* A node that has memory, with the CPUs of the memory-less nodes nearest to it. */

@@ -225,6 +225,21 @@ static bool page_size_exists(const struct board *board)
     return false;
 }
 
+/* " and can get 72 more" */
+static void list_growth(const struct board *board, unsigned n, struct text *out)
+{
+    struct bytes_text size = {0};
+    for (unsigned s = 0; s < board->sizes.count; s++) {
+        const struct board_pages *pages = &board->node[n].pages[s];
+        if (pages->left > pages->ready || pages->limited)
+            text_printf(out, " and can get %llu more", (unsigned long long)(pages->left - pages->ready));
+        if (board->sizes.count > 1 && pages->left > pages->ready)
+            text_printf(out, " of %s", bytes_format(board->sizes.bytes[s], &size));
+        if (pages->limited)
+            text_append(out, " (all that the kernel found memory in one piece for)");
+    }
+}
+
 /* "node 0 has 1 of 4 left, node 1 has 0 of 4 left"; with several sizes "node 0 has 1 of 4 of 1Gi and 0 of 512 of 2Mi
  * left" */
 static void list_pages(const struct board *board, struct text *out)
@@ -234,12 +249,13 @@ static void list_pages(const struct board *board, struct text *out)
         text_printf(out, "%snode %d has", out->length ? ", " : "", board->node[n].id);
         for (unsigned s = 0; s < board->sizes.count; s++) {
             const struct board_pages *pages = &board->node[n].pages[s];
-            text_printf(out, "%s %llu of %llu", s ? " and" : "", (unsigned long long)pages->left,
+            text_printf(out, "%s %llu of %llu", s ? " and" : "", (unsigned long long)pages->ready,
                         (unsigned long long)pages->total);
             if (board->sizes.count > 1)
                 text_printf(out, " of %s", bytes_format(board->sizes.bytes[s], &size));
         }
         text_append(out, " left");
+        list_growth(board, n, out);
     }
 }
 

@@ -23,11 +23,20 @@ struct claims {
     const char *const *cpu_owner; /* NULL, or "namespace/name" by CPU number (CPUSET_MAX entries), for reasons */
 };
 
+/* The kernel found no memory in one piece for a larger pool, lately. */
+struct pool_limit {
+    int node; /* id */
+    uint64_t page_bytes;
+    uint64_t most_pages; /* it could hold */
+};
+
 struct place_policy {
     struct cpuset reserved; /* reservedCPUs of the configuration; empty: see host_housekeeping() */
     bool emulation;         /* KVM does not work and emulation is allowed */
     bool allow_emulation;
     bool grow_hugepages; /* host.hugepages.allocate: pools may be made larger for a VM that does not fit otherwise */
+    size_t pool_limit_count;
+    const struct pool_limit *pool_limit; /* of pools that may grow otherwise; borrowed */
 };
 
 struct placement_cell {

@@ -109,6 +109,8 @@ static int grow(const char *root, struct page_pool_change *change, struct error 
     change->done = found < change->pages ? found : change->pages;
     if (found >= change->pages)
         return 0;
+    change->is_short = true;
+    change->most_pages = before + found;
     if (found > 0 && write_number(root, change->file, before, err) == 0)
         change->done = 0;
     return fail(err, ERROR_UNAVAILABLE,
@@ -139,6 +141,7 @@ static int in_turn(int (*act)(const char *root, struct page_pool_change *change,
                    struct page_pool_change *change, struct error *err)
 {
     change->done = 0;
+    change->is_short = false;
     pthread_mutex_lock(&turn);
     change->failed = act(root, change, err) < 0;
     pthread_mutex_unlock(&turn);

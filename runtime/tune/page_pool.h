@@ -17,6 +17,8 @@ struct page_pool_change {
     uint64_t keep; /* shrinking: free pages that stay */
     uint64_t done;
     bool failed;
+    bool is_short; /* growing: the kernel found memory in one piece for a pool of most_pages, no more */
+    uint64_t most_pages;
     char because[200];
 };
 void page_pool_changes_free(struct page_pool_change *changes, size_t count);

@@ -68,14 +68,16 @@ bool fake_has_disks(const char *domain_name);
 /* What outlives a run: until the VM itself goes. */
 bool fake_keeps_disks(const char *domain_name);
 
-/* The pool of huge pages: 128 at boot. fake_pool_in_use: by domains. */
-uint64_t fake_pool_pages(void);
-uint64_t fake_pool_free(void);
-void fake_pool_set(uint64_t pages);
-void fake_pool_use(uint64_t pages); /* by somebody else */
+/* The pools of huge pages of two nodes: 128 at boot. fake_pool_in_use: by domains. */
+enum { FAKE_POOLS = 2 };
+uint64_t fake_pool_pages(int node);
+uint64_t fake_pool_free(int node);
+void fake_pool_set(uint64_t pages); /* of node 0 */
+void fake_pool_use(uint64_t pages); /* by somebody else, there */
 void fake_pool_reboot(void);
-extern uint64_t (*fake_pool_in_use)(void);
-extern uint64_t fake_pool_most; /* it holds, 400 if not said otherwise: memory in one piece is scarce */
+extern uint64_t (*fake_pool_in_use)(int node);
+/* They hold, 400 if not said otherwise: memory in one piece is scarce. */
+extern uint64_t fake_pool_most[FAKE_POOLS];
 
 /* The files host tuning turns; begun after world_open(), they outlive the daemon. */
 void fake_tune_begin(void);

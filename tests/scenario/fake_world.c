@@ -27,27 +27,34 @@ static int read_pool(struct host *host, struct error *err)
 {
     (void)err;
     host->online = present->host->online;
-    host->node[0].pool[0].total = fake_pool_pages();
-    host->node[0].pool[0].free = fake_pool_free();
+    for (int n = 0; n < FAKE_POOLS && (unsigned)n < host->node_count; n++) {
+        host->node[n].pool[0].total = fake_pool_pages(n);
+        host->node[n].pool[0].free = fake_pool_free(n);
+    }
     return 0;
 }
 
+struct pages_of_node {
+    int node;
+    uint64_t pages;
+};
+
 static void add_pages_in_use(const struct store_claim *claim, void *arg)
 {
-    uint64_t *pages = arg;
+    struct pages_of_node *sum = arg;
     auto_free char *domain_name = must_format("default_%s", strchr(claim->owner, '/') + 1);
     const struct observed_domain *domain = fake_domain(domain_name);
     bool runs = strcmp(claim->uid, claim->owner) == 0 && domain; /* else: for its next start */
     for (size_t i = 0; runs && domain->state != DOMAIN_OFF && i < claim->page_count; i++)
-        if (claim->pages[i].page_bytes == 2u << 20)
-            *pages += claim->pages[i].pages;
+        if (claim->pages[i].page_bytes == 2u << 20 && claim->pages[i].node == sum->node)
+            sum->pages += claim->pages[i].pages;
 }
 
-static uint64_t pages_in_use(void)
+static uint64_t pages_in_use(int node)
 {
-    uint64_t pages = 0;
-    store_claim_each(present->store, add_pages_in_use, &pages);
-    return pages;
+    struct pages_of_node sum = {.node = node};
+    store_claim_each(present->store, add_pages_in_use, &sum);
+    return sum.pages;
 }
 
 static void start(struct world *world)
@@ -109,8 +116,10 @@ void world_open(struct world *world, const char *host)
     world->host->rt_runtime_us = -1;
     world->host->hugetlbfs_count = 1;
     world->host->hugetlbfs_size_bytes[0] = 2u << 20;
-    world->host->node[0].pool_count = 1;
-    world->host->node[0].pool[0] = (struct host_page_pool){.size_bytes = 2u << 20, .total = 128, .free = 128};
+    for (unsigned n = 0; n < FAKE_POOLS && n < world->host->node_count; n++) {
+        world->host->node[n].pool_count = 1;
+        world->host->node[n].pool[0] = (struct host_page_pool){.size_bytes = 2u << 20, .total = 128, .free = 128};
+    }
     world->now_s = 1700000000;
     start(world);
 }

@@ -76,7 +76,7 @@ static void check_invariants(void)
     struct sums sums = {0};
     store_claim_each(world.store, add_claim, &sums);
     CHECK(world.grows || sums.pages <= world.host->node[0].pool[0].total);
-    CHECK(fake_pool_in_use() <= fake_pool_pages()); /* what runs has its pages, whoever gave some back */
+    CHECK(fake_pool_in_use(0) <= fake_pool_pages(0)); /* what runs has its pages, whoever gave some back */
     fake_each(check_promised, NULL);
     for (unsigned i = 0; i < NAMES; i++) {
         char name[16];
@@ -302,7 +302,7 @@ static void check_pool(void)
 {
     uint64_t pages = 128;
     store_journal_each(world.store, add_entry, &pages);
-    CHECK_INT(fake_pool_pages(), pages);
+    CHECK_INT(fake_pool_pages(0), pages);
 }
 
 static void live(uint64_t seed)
@@ -313,7 +313,7 @@ static void live(uint64_t seed)
     fake_shuffle(random_below);
     world.grows = seed % 2 == 0;
     world_open(&world, "one-node-8cpu");
-    fake_pool_most = UINT64_MAX; /* growing fails by faults only, which end */
+    fake_pool_most[0] = UINT64_MAX; /* growing fails by faults only, which end */
     fake_on_destroy = only_when_wanted;
     for (unsigned i = 0; i < ACTS && test_failures == before; i++)
         act();

@@ -307,9 +307,9 @@ static bool do_pool(struct telling *t, const char *command, const char *second)
     } else if (strcmp(command, "others-use") == 0) {
         fake_pool_use(pages);
     } else if (strcmp(command, "pool") == 0) {
-        auto_free char *found = must_format("%llu", (unsigned long long)fake_pool_pages());
+        auto_free char *found = must_format("%llu", (unsigned long long)fake_pool_pages(0));
         check_text(t, "the pool", found, second);
-        if (fake_pool_in_use() > fake_pool_pages())
+        if (fake_pool_in_use(0) > fake_pool_pages(0))
             complain(t, "wanted the pages of what runs in the pool", found);
     } else {
         return false;

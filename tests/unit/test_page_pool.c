@@ -82,10 +82,13 @@ static void pools_grow_by_all_or_nothing(void)
     CHECK(err.kind == ERROR_UNAVAILABLE && change.failed);
     CHECK_INT(change.done, 0);
     CHECK_INT(total, 4); /* those 9 were given back */
+    CHECK(change.is_short);
+    CHECK_INT(change.most_pages, 13);
     refuses = true;
     CHECK_INT(page_pool_grow(tree.root, &change, &err), -1);
     CHECK_INT(change.done, 0);
     CHECK_TEXT(change.because, "no");
+    CHECK(!change.is_short);
     change.file = nothing;
     CHECK_INT(page_pool_grow(tree.root, &change, &err), -1);
 }

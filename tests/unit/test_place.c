@@ -585,6 +585,27 @@ static void pools_grow_when_they_may(void)
     place_plan(host, &policy, &theirs, &spec, first, decision);
     CHECK(decision->admitted && decision->placement.growth_count == 0);
     CHECK_INT(decision->placement.cell[0].host_node, other);
+    /* The kernel had no memory in one piece there: the other node, then pages of another size, then a refusal. */
+    host->node[other].pool[1].total = host->node[other].pool[1].free = 1;
+    struct pool_limit limit[] = {{.node = 1 - other, .page_bytes = GI, .most_pages = 2},
+                                 {.node = other, .page_bytes = GI, .most_pages = 1}};
+    policy.pool_limit = limit;
+    policy.pool_limit_count = 1;
+    place_plan(host, &policy, &nobody, &spec, first, decision);
+    CHECK(decision->admitted && decision->placement.cell[0].host_node == other);
+    policy.pool_limit_count = 2;
+    spec.numa_policy = VM_NUMA_STRICT;
+    place_plan(host, &policy, &nobody, &spec, first, decision);
+    CHECK(!decision->admitted &&
+          strstr(reason("InsufficientHugePages")->message, "node 0 has 1 of 1 left and can get"));
+    spec.other_page_sizes = (struct vm_page_sizes){.count = 1, .bytes = {2 * MI}};
+    place_plan(host, &policy, &nobody, &spec, first, decision);
+    CHECK(decision->admitted && decision->placement.cell[0].page_bytes == 2 * MI);
+    CHECK_INT(decision->placement.cell[0].host_node, 1 - other); /* on the CPUs it had */
+    spec = synthetic_realtime(2, 2);                             /* what was found is enough for less */
+    place_plan(host, &policy, &nobody, &spec, NULL, decision);
+    CHECK(decision->admitted && decision->placement.cell[0].host_node == 1 - other);
+    policy.pool_limit_count = 0;
     /* More than there is memory is refused. */
     spec = synthetic_realtime(2, 40);
     CHECK(!plan(&make, &spec, NULL)->admitted);
