@@ -125,6 +125,7 @@ struct runtime {
     int64_t resync_s;      /* the next slow look at everything */
     bool has_facts;
     struct hypervisor_facts facts;
+    json_t *cpu; /* hypervisor_cpu(); NULL until it is known */
     struct error connection_error;
 
     struct work *submit_first, **submit_end; /* jobs that wait for the commit of what they rest on */

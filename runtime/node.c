@@ -76,6 +76,28 @@ static const char *go_architecture(const char *machine)
     return strcmp(machine, "x86_64") == 0 ? "amd64" : strcmp(machine, "aarch64") == 0 ? "arm64" : machine;
 }
 
+/* cpu-model.node.kubevirt.io/EPYC=true: what nodeSelectors of manifests made for a cluster ask for. */
+static void add_cpu_labels(json_t *labels, const json_t *cpu)
+{
+    static const struct {
+        const char *key; /* of hypervisor_cpu(): one name or a list of names */
+        const char *prefix;
+    } ROWS[] = {
+        {"models", "cpu-model.node.kubevirt.io"},         {"features", "cpu-feature.node.kubevirt.io"},
+        {"hostModel", "host-model-cpu.node.kubevirt.io"}, {"required", "host-model-required-features.node.kubevirt.io"},
+        {"vendor", "cpu-vendor.node.kubevirt.io"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++) {
+        const json_t *names = json_object_get(cpu, ROWS[i].key);
+        size_t count = json_is_array(names) ? json_array_size(names) : names != NULL;
+        for (size_t k = 0; k < count; k++) {
+            const char *name = json_string_value(json_is_array(names) ? json_array_get(names, k) : names);
+            auto_free char *label = must_format("%s/%s", ROWS[i].prefix, name ? name : "");
+            json_object_set_new(labels, label, json_string("true"));
+        }
+    }
+}
+
 static json_t *labels(struct runtime *runtime, const struct host *host, bool has_exclusive)
 {
     json_t *labels = json_object();
@@ -97,6 +119,7 @@ static json_t *labels(struct runtime *runtime, const struct host *host, bool has
     for (size_t i = 0; i < ARRAY_SIZE(ROWS); i++)
         if (ROWS[i].value)
             json_object_set_new(labels, ROWS[i].key, json_string(ROWS[i].value));
+    add_cpu_labels(labels, runtime->cpu);
     return labels;
 }
 

@@ -115,6 +115,8 @@ struct inquiry {
     struct worker_job job;
     struct runtime *runtime;
     struct hypervisor_facts facts;
+    json_t *cpu;
+    bool emulated; /* without KVM, as far as is known before libvirt is asked */
     bool failed;
     struct error err;
 };
@@ -123,6 +125,9 @@ static void run_inquiry(struct worker_job *job)
 {
     struct inquiry *inquiry = (struct inquiry *)job;
     inquiry->failed = hypervisor_facts(inquiry->runtime->hypervisor, &inquiry->facts, &inquiry->err) != 0;
+    if (!inquiry->failed)
+        inquiry->cpu =
+            hypervisor_cpu(inquiry->runtime->hypervisor, inquiry->emulated || !inquiry->facts.kvm, &inquiry->err);
 }
 
 static void inquiry_done(struct worker_job *job, bool canceled)
@@ -132,9 +137,12 @@ static void inquiry_done(struct worker_job *job, bool canceled)
     if (!canceled && !inquiry->failed) {
         runtime->facts = inquiry->facts;
         runtime->has_facts = true;
+        json_decref(runtime->cpu);
+        runtime->cpu = take(inquiry->cpu);
         log_info("hypervisor uri=%s libvirt=%s qemu=%s kvm=%s", runtime->libvirt_uri, runtime->facts.libvirt_version,
                  runtime->facts.qemu_version, runtime->facts.kvm ? "yes" : "no");
     }
+    json_decref(inquiry->cpu);
     free(inquiry);
 }
 
@@ -143,6 +151,7 @@ static void ask_facts(struct runtime *runtime)
     struct inquiry *inquiry = must_calloc(1, sizeof *inquiry);
     inquiry->job = (struct worker_job){.run = run_inquiry, .done = inquiry_done};
     inquiry->runtime = runtime;
+    inquiry->emulated = runtime_emulates(runtime);
     worker_submit(runtime->pool, &inquiry->job);
 }
 

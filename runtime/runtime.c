@@ -183,6 +183,7 @@ void runtime_free(struct runtime *runtime)
     statistics_end(runtime);
     free(runtime->page_alarm);
     growth_forget_limits(runtime);
+    json_decref(runtime->cpu);
     job_drop_host(runtime->host);
     loop_watch_free(runtime->round_timer);
     loop_watch_free(runtime->wake_timer);

@@ -18,6 +18,16 @@ applies_the_example() {
 is_proven() {
     rtvmd verify latency-probe && rtvmd verify latency-probe -o json | jq -e .ok
 }
+# libvirt tries out its emulators before it says
+node_knows_cpus() {
+    wait_for 30 node_has_cpu_labels
+}
+node_has_cpu_labels() {
+    api GET /api/v1/nodes | jq -r '.items[0].metadata.labels | keys[] | split("/")[0]' | sort -u >"$folder/labels"
+    for prefix in cpu-model cpu-feature host-model-cpu cpu-vendor; do
+        grep -qx "$prefix.node.kubevirt.io" "$folder/labels" || return 1
+    done
+}
 # Without anybody asking: also the kernel's helpers that come up only once the guest runs.
 proof_is_a_condition() {
     wait_for 15 proof_is_ok latency-probe
@@ -246,6 +256,7 @@ killed_while_deleting() {
 
 daemon_start || { not_ok "the daemon starts"; finish; }
 check "probe guest: the example runs" applies_the_example
+check "the Node says which CPUs guests can have" node_knows_cpus
 check "probe guest: every thread and all memory proven" is_proven
 check "probe guest: the daemon proved it by itself" proof_is_a_condition
 check "probe guest: nothing else on the vCPU's CPU" helper_threads_are_quiet

@@ -229,6 +229,14 @@ int hypervisor_facts(struct hypervisor *hypervisor, struct hypervisor_facts *ret
     return 0;
 }
 
+json_t *hypervisor_cpu(struct hypervisor *hypervisor, bool emulated, struct error *err)
+{
+    (void)hypervisor;
+    (void)err;
+    return json_pack("{s:[s, s], s:[s], s:s, s:[], s:s}", "models", "EPYC", "Westmere", "features",
+                     emulated ? "emulated" : "avx2", "hostModel", "EPYC", "required", "vendor", "AMD");
+}
+
 int hypervisor_observe(struct hypervisor *hypervisor, struct observed_domain **ret_domains, size_t *ret_count,
                        struct error *err)
 {

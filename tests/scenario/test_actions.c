@@ -316,6 +316,10 @@ static void describes_the_node(void)
     const json_t *labels = json_at(node, "metadata.labels");
     CHECK_TEXT(json_string_value(json_object_get(labels, "kubevirt.io/realtime")), "true");
     CHECK_TEXT(json_string_value(json_object_get(labels, "kubevirt.io/schedulable")), "true");
+    CHECK_TEXT(json_string_value(json_object_get(labels, "cpu-model.node.kubevirt.io/Westmere")), "true");
+    CHECK_TEXT(json_string_value(json_object_get(labels, "cpu-feature.node.kubevirt.io/avx2")), "true");
+    CHECK_TEXT(json_string_value(json_object_get(labels, "host-model-cpu.node.kubevirt.io/EPYC")), "true");
+    CHECK_TEXT(json_string_value(json_object_get(labels, "cpu-vendor.node.kubevirt.io/AMD")), "true");
     CHECK_TEXT(json_text_at(node, "status.capacity.cpu", ""), "8");
     CHECK_TEXT(json_text_at(node, "status.capacity.hugepages-2Mi", ""), "262144Ki");
     CHECK_TEXT(json_text_at(node, "status.conditions.0.status", ""), "True");
