@@ -57,7 +57,7 @@ static const struct resource_column NODE_COLUMNS[] = {
     {"Roles", NULL, column_node_roles, "string", 0, "Roles of the host."},
     AGE,
     {"Version", ".status.nodeInfo.kubeletVersion", NULL, "string", 0, "Version of rtvmd."},
-    {"Internal-IP", ".status.addresses[?(@.type=='InternalIP')].address", NULL, "string", 1, "Address of the host."},
+    {"Internal-IP", NULL, column_node_address, "string", 1, "Address of the host."},
     {"OS-Image", ".status.nodeInfo.osImage", NULL, "string", 1, "Operating system."},
     {"Kernel-Version", ".status.nodeInfo.kernelVersion", NULL, "string", 1, "Kernel."},
     {"Container-Runtime", ".status.nodeInfo.containerRuntimeVersion", NULL, "string", 1, "What runs the guests."},

@@ -52,6 +52,8 @@ static void audit_pages(struct runtime *runtime, struct decision *decision)
     const char *alarm = text.length ? text_cstr(&text) : NULL;
     if (alarm ? text_equal(alarm, runtime->page_alarm) : runtime->page_alarm == NULL)
         return;
+    if (!alarm != !runtime->page_alarm)
+        runtime->page_alarm_changed_s = runtime_now_s(runtime);
     free(runtime->page_alarm);
     runtime->page_alarm = alarm ? must_strdup(alarm) : NULL;
     auto_json *node = runtime_node(runtime);

@@ -109,10 +109,21 @@ static void add_change(const struct tune_entry *entry, void *arg)
     json_array_append(search->list, object);
 }
 
+/* The id is the end of the name: only that entry is worked out. */
+static void search_for(struct runtime *runtime, struct search *search)
+{
+    uint64_t id = 0;
+    const char *dash = search->name ? strrchr(search->name, '-') : NULL;
+    search->list = json_array();
+    if (search->name && (!dash || !text_to_u64(dash + 1, &id) || id == 0 || id > INT64_MAX))
+        return;
+    tune_show(runtime->store, runtime->tuning_seen, (int64_t)id, add_change, search);
+}
+
 json_t *runtime_host_change(struct runtime *runtime, const char *name)
 {
-    struct search search = {.name = name, .list = json_array()};
-    tune_show(runtime->store, runtime->tuning_seen, add_change, &search);
+    struct search search = {.name = name};
+    search_for(runtime, &search);
     if (!name)
         return search.list;
     json_t *only = json_incref(json_array_get(search.list, 0));
@@ -123,8 +134,8 @@ json_t *runtime_host_change(struct runtime *runtime, const char *name)
 void runtime_undo_host_change(struct runtime *runtime, const char *name, runtime_done *done, void *arg)
 {
     struct error err;
-    struct search search = {.name = name, .list = json_array()};
-    tune_show(runtime->store, runtime->tuning_seen, add_change, &search);
+    struct search search = {.name = name};
+    search_for(runtime, &search);
     json_decref(search.list);
     if (search.id) {
         tuning_undo_one(runtime, search.id, done, arg);

@@ -116,6 +116,7 @@ struct runtime {
     bool is_looking;   /* an observation is in hand */
     bool look_again;
     bool is_connected;
+    int64_t began_s, connection_changed_s, page_alarm_changed_s; /* what the conditions of the Node tell */
     bool has_swept;
     uint64_t looked_at; /* sequence of the last complete look; 0: none since the connection came */
     unsigned look_failures;

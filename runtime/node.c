@@ -143,13 +143,14 @@ static json_t *annotations(struct runtime *runtime, const struct cpuset *houseke
 }
 
 static void add_condition(json_t *list, const char *type, bool is, const char *reason, const char *message,
-                          int64_t now_s)
+                          int64_t since_s, int64_t now_s)
 {
-    char now[TIMESTAMP_TEXT_MAX];
+    char now[TIMESTAMP_TEXT_MAX], since[TIMESTAMP_TEXT_MAX];
     timestamp_format(now_s, now);
+    timestamp_format(since_s, since);
     json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", type, "status",
                                           is ? "True" : "False", "reason", reason, "message", message,
-                                          "lastHeartbeatTime", now, "lastTransitionTime", now));
+                                          "lastHeartbeatTime", now, "lastTransitionTime", since));
 }
 
 static json_t *conditions(struct runtime *runtime)
@@ -157,14 +158,17 @@ static json_t *conditions(struct runtime *runtime)
     json_t *list = json_array();
     int64_t now_s = runtime_now_s(runtime);
     if (runtime->is_connected)
-        add_condition(list, "Ready", true, "HypervisorConnected", "libvirt answers", now_s);
+        add_condition(list, "Ready", true, "HypervisorConnected", "libvirt answers", runtime->connection_changed_s,
+                      now_s);
     else
-        add_condition(list, "Ready", false, "HypervisorUnavailable", runtime->connection_error.text, now_s);
+        add_condition(list, "Ready", false, "HypervisorUnavailable", runtime->connection_error.text,
+                      runtime->connection_changed_s, now_s);
     add_condition(list, "HugePagesUnaccounted", runtime->page_alarm != NULL,
                   runtime->page_alarm ? "PagesDoNotAddUp" : "PagesAddUp",
-                  runtime->page_alarm ? runtime->page_alarm : "huge pages in use and promised add up", now_s);
+                  runtime->page_alarm ? runtime->page_alarm : "huge pages in use and promised add up",
+                  runtime->page_alarm_changed_s, now_s);
     add_condition(list, "MemoryPressure", false, "NotWatched", "rtvmd admits by claims and does not watch for pressure",
-                  now_s);
+                  runtime->began_s, now_s);
     return list;
 }
 

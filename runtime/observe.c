@@ -69,6 +69,8 @@ static void apply(struct runtime *runtime, struct look *look)
 {
     qsort(look->domain, look->count, sizeof *look->domain, by_identity);
     bool was_connected = runtime->is_connected;
+    if (!was_connected)
+        runtime->connection_changed_s = runtime_now_s(runtime);
     runtime->is_connected = true;
     runtime->look_failures = 0;
     runtime->looked_at = look->begun_at;
@@ -101,6 +103,8 @@ static void lose(struct runtime *runtime, const struct error *err)
     enum { LOOK_RETRY_MAX_S = 30 };
     if (runtime->is_connected || runtime->look_failures == 0)
         log_warn("cannot look at the domains, running ones are not touched: %s", err->text);
+    if (runtime->is_connected)
+        runtime->connection_changed_s = runtime_now_s(runtime);
     runtime->is_connected = false;
     runtime->looked_at = 0;
     runtime->connection_error = *err;

@@ -46,7 +46,6 @@ static json_t *placement_object(struct runtime *runtime, const struct store_clai
 struct listing {
     struct runtime *runtime;
     const char *namespace_; /* NULL: all */
-    const char *name;       /* NULL: all */
     json_t *list;
 };
 
@@ -55,20 +54,23 @@ static void add_placement(const struct store_claim *claim, void *arg)
     struct listing *listing = arg;
     if (latency_test_has_claim(claim) || strcmp(claim->uid, claim->owner) != 0)
         return; /* of a test; for the next start (reserve.c) */
-    if (listing->namespace_) {
-        auto_free char *wanted = must_format("%s/%s", listing->namespace_, listing->name ? listing->name : "");
-        if (listing->name ? strcmp(claim->owner, wanted) != 0 : !text_starts_with(claim->owner, wanted))
-            return;
-    }
+    size_t length = listing->namespace_ ? strlen(listing->namespace_) : 0;
+    if (listing->namespace_ && (strncmp(claim->owner, listing->namespace_, length) != 0 || claim->owner[length] != '/'))
+        return;
     json_array_append_new(listing->list, placement_object(listing->runtime, claim));
 }
 
 json_t *runtime_placement(struct runtime *runtime, const char *namespace_, const char *name)
 {
-    struct listing listing = {runtime, namespace_, name, json_array()};
-    store_claim_each(runtime->store, add_placement, &listing);
-    if (!name)
+    struct listing listing = {runtime, namespace_, json_array()};
+    if (!name) {
+        store_claim_each(runtime->store, add_placement, &listing);
         return listing.list;
+    }
+    auto_free char *uid = must_format("%s/%s", namespace_, name);
+    const struct store_claim *claim = store_claim_find(runtime->store, uid);
+    if (claim)
+        add_placement(claim, &listing);
     json_t *only = json_incref(json_array_get(listing.list, 0));
     json_decref(listing.list);
     return only;

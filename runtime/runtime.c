@@ -83,6 +83,7 @@ struct runtime *runtime_new_with(const struct runtime_config *config, struct loo
     runtime->host->references = 1;
     runtime->host->host = *host;
     runtime->host_read_s = runtime_now_s(runtime);
+    runtime->began_s = runtime->connection_changed_s = runtime->page_alarm_changed_s = runtime->host_read_s;
     runtime->queue_end = &runtime->queue_first;
     runtime->submit_end = &runtime->submit_first;
     runtime->tuning_end = &runtime->tuning_first;

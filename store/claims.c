@@ -207,6 +207,12 @@ void store_claim_each(struct store *store, void (*callback)(const struct store_c
         callback(&((struct claim *)store->claims.entry[i].value)->public, arg);
 }
 
+const struct store_claim *store_claim_find(struct store *store, const char *uid)
+{
+    const struct claim *claim = table_get(&store->claims, uid);
+    return claim ? &claim->public : NULL;
+}
+
 json_t *store_claim_placement(struct store *store, const char *uid)
 {
     const struct claim *claim = table_get(&store->claims, uid);

@@ -108,8 +108,9 @@ struct store_claim {
 /* Puts the claim of a uid in place of what it had. A CPU of somebody else: ERROR_CONFLICT naming both. */
 int store_claim_put(struct store *store, const struct store_claim *claim, struct error *err);
 int store_claim_drop(struct store *store, const char *uid, struct error *err); /* missing is fine */
-/* Each claim, borrowed for the call. */
+/* Each claim, borrowed for the call; and the one of a uid, NULL when it has none, borrowed until claims change. */
 void store_claim_each(struct store *store, void (*callback)(const struct store_claim *claim, void *arg), void *arg);
+const struct store_claim *store_claim_find(struct store *store, const char *uid);
 /* New reference to the placement of a uid, or NULL. */
 json_t *store_claim_placement(struct store *store, const char *uid);
 /* Remembered beyond the claim, so a VM keeps its CPUs over restarts: by "namespace/name". */

@@ -109,6 +109,12 @@ char *column_node_status(const json_t *node)
     return must_format("%s%s", text, json_bool_at(node, "spec.unschedulable", false) ? ",SchedulingDisabled" : "");
 }
 
+char *column_node_address(const json_t *node)
+{
+    const char *text = json_string_value(jsonpath_first(node, ".status.addresses[?(@.type=='InternalIP')].address"));
+    return must_strdup(text ? text : "<none>");
+}
+
 char *column_node_roles(const json_t *node)
 {
     static const char prefix[] = "node-role.kubernetes.io/";

@@ -14,6 +14,7 @@ char *column_event_age(const json_t *event);
 char *column_event_object(const json_t *event);
 char *column_event_message(const json_t *event);
 char *column_node_status(const json_t *node);
+char *column_node_address(const json_t *node);
 char *column_node_roles(const json_t *node);
 char *column_data_count(const json_t *object);
 char *column_change_owner(const json_t *change);

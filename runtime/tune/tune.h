@@ -208,9 +208,9 @@ struct tune_entry {
  * reference. */
 json_t *tune_look_order(struct store *store);
 void tune_seen_take(json_t *seen, const json_t *line);
-/* Oldest first, beside what was seen. Reads nothing but the store. */
-void tune_show(struct store *store, const json_t *seen, void (*callback)(const struct tune_entry *entry, void *arg),
-               void *arg);
+/* Oldest first, beside what was seen; only_id: that one alone (0: all). Reads nothing but the store. */
+void tune_show(struct store *store, const json_t *seen, int64_t only_id,
+               void (*callback)(const struct tune_entry *entry, void *arg), void *arg);
 /* Looks, then shows. */
 void tune_each(const struct tune_machine *machine, struct store *store,
                void (*callback)(const struct tune_entry *entry, void *arg), void *arg);

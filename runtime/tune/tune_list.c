@@ -79,8 +79,8 @@ static void show(const struct listing *listing, struct tune_entry *entry)
         entry->state = judge(&target, entry, wish, count, &listing->online);
 }
 
-void tune_show(struct store *store, const json_t *seen, void (*callback)(const struct tune_entry *entry, void *arg),
-               void *arg)
+void tune_show(struct store *store, const json_t *seen, int64_t only_id,
+               void (*callback)(const struct tune_entry *entry, void *arg), void *arg)
 {
     struct listing listing = {.seen = seen};
     struct error err;
@@ -89,6 +89,8 @@ void tune_show(struct store *store, const json_t *seen, void (*callback)(const s
     store_journal_each(store, collect, &listing);
     for (size_t i = 0; i < listing.count; i++) {
         struct tune_entry entry = {.change = listing.change[i]};
+        if (only_id && entry.change->id != only_id)
+            continue;
         show(&listing, &entry);
         callback(&entry, arg);
         free(entry.wanted);
@@ -139,7 +141,7 @@ void tune_each(const struct tune_machine *machine, struct store *store,
     if (!order)
         return;
     tune_order_run(machine, order, take_seen, seen);
-    tune_show(store, seen, callback, arg);
+    tune_show(store, seen, 0, callback, arg);
 }
 
 static json_t *owner_to_json(const char *owner)

@@ -323,9 +323,15 @@ static void describes_the_node(void)
     CHECK_TEXT(json_text_at(node, "status.capacity.cpu", ""), "8");
     CHECK_TEXT(json_text_at(node, "status.capacity.hugepages-2Mi", ""), "262144Ki");
     CHECK_TEXT(json_text_at(node, "status.conditions.0.status", ""), "True");
+    auto_free char *since = must_strdup(json_text_at(node, "status.conditions.0.lastTransitionTime", ""));
+    world.now_s += 100;
+    auto_json *later = runtime_node(world.runtime);
+    CHECK_TEXT(json_text_at(later, "status.conditions.0.lastTransitionTime", ""), since);
+    CHECK(strcmp(json_text_at(later, "status.conditions.0.lastHeartbeatTime", ""), since) > 0);
     fake_libvirt(false);
     CHECK(world_settle(&world));
     auto_json *alone = runtime_node(world.runtime);
+    CHECK(strcmp(json_text_at(alone, "status.conditions.0.lastTransitionTime", ""), since) > 0);
     CHECK_TEXT(json_text_at(alone, "status.conditions.0.status", ""), "False");
     CHECK_TEXT(json_text_at(alone, "status.conditions.0.message", ""), "libvirt is down");
     CHECK_TEXT(json_text_at(alone, "metadata.uid", "?"), json_text_at(node, "metadata.uid", ""));
