@@ -77,6 +77,8 @@ static void write_threads(const struct host *host, const struct placement *place
                    : cpuset_equal(&placement->iothread[i], &placement->emulator) ? "with the emulator"
                                                                                  : "own CPU");
     }
+    if (!cpuset_is_empty(&placement->filling))
+        thread_row(&table, host, "(emulator)", &placement->filling, "fills pages at the start");
     if (!cpuset_is_empty(&placement->parked))
         thread_row(&table, host, "(parked)", &placement->parked, "nothing");
     text_table_write(&table, out);

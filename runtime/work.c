@@ -120,9 +120,9 @@ static int prove(struct work *work, struct error *err)
 /* It needed more CPUs to start than it may keep. Again after a crash between the two: the guest has not run yet. */
 static int settle_emulator(struct work *work, struct error *err)
 {
-    if (!work->placement || !work->host || work->threads_only || work->domain.state != DOMAIN_PAUSED)
+    if (!work->placement || work->threads_only || work->domain.state != DOMAIN_PAUSED)
         return 0;
-    struct cpuset first = domain_emulator_at_start(work->placement, &work->host->host);
+    struct cpuset first = domain_emulator_at_start(work->placement);
     return cpuset_equal(&first, &work->placement->emulator)
                ? 0
                : hypervisor_pin_emulator(work->hypervisor, work->domain_name, &work->placement->emulator, err);

@@ -70,6 +70,8 @@ static const struct schema_row PLACEMENT[] = {
     {"spec.cells", FIELD_ANY, "Guest memory nodes and the host nodes behind them"},
     {"spec.exclusive", FIELD_ANY, "Host CPUs nobody else may use"},
     {"spec.parked", FIELD_ANY, "Sibling CPUs kept idle"},
+    {"spec.filling", FIELD_ANY,
+     "CPUs from which QEMU may fill huge pages before the guest runs, besides the emulator's"},
     {"status", FIELD_OBJECT, "What is promised, and what was seen"},
     {"status.phase", FIELD_STRING, "Phase of the VM"},
     {"status.claimed", FIELD_ANY, "CPUs, huge pages and memory promised to it"},

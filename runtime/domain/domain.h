@@ -55,10 +55,10 @@ int domain_summary_from_xml(const char *domain_xml, struct domain_summary *ret_s
 /* The address an interface of this VM has: as the spec says, else one of its own that it keeps over restarts. */
 enum { DOMAIN_MAC_MAX = 18 };
 void domain_mac(const struct vm_spec *spec, const struct vm_interface *interface, char ret_mac[DOMAIN_MAC_MAX]);
-/* Where the emulator runs until its domain was started: where it belongs, and one vCPU's CPU on each node whose huge
- * pages the guest gets and where it has none. libvirt (9.0 and later) has QEMU fill them from threads on the CPUs of
- * their node (thread-context, node-affinity), and QEMU gives up when it may use none of those. */
-struct cpuset domain_emulator_at_start(const struct placement *placement, const struct host *host);
+/* Where the emulator runs until its domain was started: where it belongs, and where it fills huge pages of nodes on
+ * which it has no CPU. libvirt (9.0 and later) has QEMU fill them from threads on the CPUs of their node
+ * (thread-context, node-affinity), and QEMU gives up when it may use none of those. */
+struct cpuset domain_emulator_at_start(const struct placement *placement);
 /* The device name of a disk, by the order of the manifest alone: vda… for virtio, sda… shared by the other buses. */
 enum { DOMAIN_TARGET_MAX = 16 };
 void domain_disk_target(const struct vm_spec *spec, unsigned disk, char ret_target[DOMAIN_TARGET_MAX]);

@@ -35,33 +35,17 @@ void domain_write_vcpu_pins(struct domain_build *b)
     }
 }
 
-static const struct cpuset *cpus_of_node(const struct host *host, int id)
+struct cpuset domain_emulator_at_start(const struct placement *placement)
 {
-    static const struct cpuset NONE;
-    for (unsigned n = 0; n < host->node_count; n++)
-        if (host->node[n].id == id)
-            return &host->node[n].cpus;
-    return &NONE;
-}
-
-struct cpuset domain_emulator_at_start(const struct placement *placement, const struct host *host)
-{
-    struct cpuset all = placement->emulator;
-    for (unsigned i = 0; i < placement->page_count && !cpuset_is_empty(&placement->emulator); i++) {
-        const struct cpuset *node = cpus_of_node(host, placement->page[i].node);
-        struct cpuset own = cpuset_and(node, &placement->exclusive);
-        int cpu = cpuset_next(&own, 0);
-        if (cpu >= 0 && !cpuset_intersects(&all, node))
-            cpuset_add(&all, (unsigned)cpu);
-    }
-    return all;
+    /* empty: wherever libvirt lets it */
+    return cpuset_is_empty(&placement->emulator) ? placement->emulator
+                                                 : cpuset_or(&placement->emulator, &placement->filling);
 }
 
 void domain_write_emulator_pin(struct domain_build *b)
 {
     struct cpuset_text text;
-    struct cpuset cpus =
-        b->request->starts ? domain_emulator_at_start(b->placement, b->request->host) : b->placement->emulator;
+    struct cpuset cpus = b->request->starts ? domain_emulator_at_start(b->placement) : b->placement->emulator;
     if (!cpuset_is_empty(&cpus))
         xml_leaf(b->xml, "emulatorpin", "cpuset", cpuset_format(&cpus, &text));
 }

@@ -2,6 +2,9 @@
  *
  * A node without memory cannot back a guest cell, so its CPUs join the nearest node that has memory: to the guest they
  * are one cell. A host whose nodes all report no memory (an old recorded tree) keeps every node as it is.
+ * Huge pages of a node without CPUs are nobody's: libvirt (9.0 and later) has QEMU fill them from threads on the CPUs
+ * of their node, and QEMU does not start where there are none. CPUs without memory join such a node only when there is
+ * no other.
  * Huge pages left are pool - claimed: a running VM's pages are already gone from the kernel's "free", and charging
  * both would charge twice. */
 #include "runtime/place/board.h"
@@ -22,6 +25,22 @@ static bool backs_cells(const struct host_node *node, bool any_memory)
     return any_memory ? node->memory_bytes > 0 : !cpuset_is_empty(&node->cpus);
 }
 
+/* The board node whose memory CPUs of host node i have. */
+static unsigned nearest_home(const struct board *board, unsigned i)
+{
+    const struct host *host = board->host;
+    int nearest = -1;
+    for (int with_cpus = 1; with_cpus >= 0 && nearest < 0; with_cpus--)
+        for (unsigned n = 0; n < board->node_count; n++) {
+            const struct host_node *node = &host->node[board->node[n].index];
+            if ((!with_cpus || !cpuset_is_empty(&node->cpus)) &&
+                (nearest < 0 ||
+                 host_distance(host, i, board->node[n].index) < host_distance(host, i, board->node[nearest].index)))
+                nearest = (int)n;
+        }
+    return (unsigned)nearest;
+}
+
 /* Fills home[] (host node index -> board node index) and the board's nodes. */
 static void find_nodes(struct board *board, unsigned home[LIMIT_HOST_NODES])
 {
@@ -39,10 +58,7 @@ static void find_nodes(struct board *board, unsigned home[LIMIT_HOST_NODES])
     for (unsigned i = 0; i < host->node_count; i++) {
         if (backs_cells(&host->node[i], any_memory))
             continue;
-        home[i] = 0;
-        for (unsigned n = 1; n < board->node_count; n++)
-            if (host_distance(host, i, board->node[n].index) < host_distance(host, i, board->node[home[i]].index))
-                home[i] = n;
+        home[i] = nearest_home(board, i);
     }
     for (unsigned a = 0; a < board->node_count; a++)
         for (unsigned b = 0; b < board->node_count; b++)
@@ -100,6 +116,8 @@ static void count_pool(const struct board *board, const struct place_policy *pol
     pages->exists = true;
     pages->total = pool->total;
     pages->free = pool->free;
+    if (node->filling_cpu < 0)
+        return;
     pages->left = pages->ready = minus(pool->total, pages->claimed);
     if (grow)
         pages->left += room_to_grow(node, pool, policy, &pages->limited);
@@ -275,6 +293,21 @@ static void share_out_cpus(struct board *board, const struct place_policy *polic
         board->available = cpuset_and(&board->available, wanted);
 }
 
+/* Where nobody is disturbed before where somebody is; a real-time vCPU's CPU when there is nothing else. */
+static int filling_cpu(const struct board *board, const struct board_node *node)
+{
+    const struct cpuset *here = node->index < board->host->node_count ? &board->host->node[node->index].cpus : NULL;
+    if (!here)
+        return -1;
+    const struct claims *claims = board->claims;
+    struct cpuset by_choice[] = {cpuset_and(here, &board->housekeeping), cpuset_minus(here, &claims->cpus),
+                                 cpuset_minus(here, &claims->realtime_cpus), *here};
+    for (size_t i = 0; i < ARRAY_SIZE(by_choice); i++)
+        if (!cpuset_is_empty(&by_choice[i]))
+            return cpuset_next(&by_choice[i], 0);
+    return -1;
+}
+
 struct board *board_new(const struct host *host, const struct place_policy *policy, const struct claims *claims,
                         const struct vm_page_sizes *sizes, const struct cpuset *wanted, bool grow)
 {
@@ -287,8 +320,10 @@ struct board *board_new(const struct host *host, const struct place_policy *poli
     unsigned home[LIMIT_HOST_NODES] = {0};
     find_nodes(board, home);
     seat_cores(board, home);
-    for (unsigned n = 0; n < board->node_count; n++)
+    for (unsigned n = 0; n < board->node_count; n++) {
         board->node[n].whole = !cpuset_intersects(&board->node[n].cpus, &claims->cpus);
+        board->node[n].filling_cpu = filling_cpu(board, &board->node[n]);
+    }
     count_memory(board, policy, grow);
     return board;
 }

@@ -46,7 +46,8 @@ struct board_node {
     unsigned first_group;
     unsigned group_count;
     unsigned free;
-    bool whole;                                              /* no CPU of it is promised to any VM */
+    bool whole;      /* no CPU of it is promised to any VM */
+    int filling_cpu; /* whence huge pages here are filled for a VM without a CPU here; -1: no CPU, no pages of it */
     struct board_pages pages[1 + LIMIT_VM_OTHER_PAGE_SIZES]; /* by board.sizes */
     /* ordinary memory left if all unbound promises were taken here */
     uint64_t ordinary_left_bytes;

@@ -247,6 +247,10 @@ static void list_pages(const struct board *board, struct text *out)
     struct bytes_text size = {0};
     for (unsigned n = 0; n < board->node_count; n++) {
         text_printf(out, "%snode %d has", out->length ? ", " : "", board->node[n].id);
+        if (board->node[n].filling_cpu < 0) {
+            text_append(out, " no CPU to fill pages from");
+            continue;
+        }
         for (unsigned s = 0; s < board->sizes.count; s++) {
             const struct board_pages *pages = &board->node[n].pages[s];
             text_printf(out, "%s %llu of %llu", s ? " and" : "", (unsigned long long)pages->ready,

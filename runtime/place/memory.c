@@ -82,11 +82,23 @@ bool memory_split(uint64_t pages, unsigned count, const unsigned *vcpus, const u
     return give_rest(pages - given, count, remainder, left, ret_pages);
 }
 
+/* QEMU fills huge pages from threads on the CPUs of their node and gives up when it may use none of those. */
+static void let_fill(const struct memory *memory, unsigned n, struct placement *placement)
+{
+    const struct board_node *node = &memory->board->node[n];
+    const struct cpuset *here = &memory->board->host->node[node->index].cpus;
+    struct cpuset own = cpuset_and(here, &placement->exclusive);
+    if (!cpuset_intersects(here, &placement->emulator))
+        cpuset_add(&placement->filling, (unsigned)(cpuset_is_empty(&own) ? node->filling_cpu : cpuset_next(&own, 0)));
+}
+
 /* units of node n, in its own pages */
 static void claim(const struct memory *memory, unsigned n, uint64_t units, struct placement *placement)
 {
     uint64_t huge = page_bytes_on(memory, n), page_bytes = huge ? huge : PLACE_ORDINARY_PAGE_BYTES;
     int node = memory->board->node[n].id;
+    if (units && huge)
+        let_fill(memory, n, placement);
     if (units)
         placement->page[placement->page_count++] = (struct claimed_pages){
             .node = node, .page_bytes = page_bytes, .pages = units * (memory->choice->set.unit_bytes / page_bytes)};

@@ -65,6 +65,7 @@ struct placement {
     uint64_t hugepage_bytes;    /* without cells: guest memory of this page size from any node in memory_nodes */
     uint64_t ordinary_bytes;    /* ordinary memory this VM will need: guest without huge pages, plus overhead */
     struct cpuset memory_nodes; /* node ids guest memory is bound to; empty: unbound */
+    struct cpuset filling;      /* where QEMU may fill guest memory from besides `emulator`, until the guest runs */
     unsigned page_count;        /* what to claim, by node and page size; owner is NULL */
     struct claimed_pages page[LIMIT_HOST_NODES];
     unsigned growth_count; /* pages to be added to the pools before the start, and given back after the end */

@@ -87,6 +87,8 @@ json_t *placement_to_json(const struct placement *placement)
     json_object_set_new(object, "hugepageBytes", json_integer((json_int_t)placement->hugepage_bytes));
     json_object_set_new(object, "ordinaryBytes", json_integer((json_int_t)placement->ordinary_bytes));
     json_object_set_new(object, "memoryNodes", set_to_json(&placement->memory_nodes));
+    if (!cpuset_is_empty(&placement->filling))
+        json_object_set_new(object, "filling", set_to_json(&placement->filling));
     json_object_set_new(object, "pages", pages_to_json(placement->page, placement->page_count));
     json_object_set_new(object, "growth", pages_to_json(placement->growth, placement->growth_count));
     return object;
@@ -228,6 +230,7 @@ int placement_from_json(const json_t *object, struct placement *ret_placement, s
         {"emulator", &placement->emulator},   {"realtimeVcpus", &placement->realtime_vcpus},
         {"shared", &placement->shared},       {"parked", &placement->parked},
         {"exclusive", &placement->exclusive}, {"memoryNodes", &placement->memory_nodes},
+        {"filling", &placement->filling},
     };
     for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
         if (set_from_json(json_object_get(object, sets[i].key), sets[i].key, sets[i].set, err) != 0)

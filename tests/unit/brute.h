@@ -159,7 +159,7 @@ static inline uint64_t brute_pages_of(const struct brute *brute, unsigned n, uin
     uint64_t bytes = size ? 0 : brute->board->node[n].ordinary_left_bytes;
     const struct host_node *node = &brute->host->node[brute->board->node[n].index];
     for (unsigned i = 0; size && i < node->pool_count; i++)
-        if (node->pool[i].size_bytes == size)
+        if (node->pool[i].size_bytes == size && !cpuset_is_empty(&node->cpus)) /* nothing could fill them */
             bytes = node->pool[i].total * size;
     for (size_t i = 0; size && i < brute->claims->page_count; i++) {
         const struct claimed_pages *claim = &brute->claims->pages[i];

@@ -64,7 +64,7 @@ static const struct place_reason *reason(const char *code)
     return &none;
 }
 
-static bool warned(const char *words)
+static inline bool warned(const char *words)
 {
     for (unsigned i = 0; i < decision->warning_count; i++)
         if (strstr(decision->warning[i], words))
@@ -72,7 +72,7 @@ static bool warned(const char *words)
     return false;
 }
 
-static bool suggested(const char *words)
+static inline bool suggested(const char *words)
 {
     for (unsigned i = 0; i < decision->suggestion_count; i++)
         if (strcmp(decision->suggestion[i], words) == 0)

@@ -393,20 +393,6 @@ static void efficiency_cores_come_second(void)
     CHECK_TEXT(pins(), "1 2 3 4"); /* all of one kind */
 }
 
-static void memory_less_nodes_join_the_nearest(void)
-{
-    struct synthetic make = {.nodes = 4, .cores = 2, .threads = 1, .pages_1g = 4, .gigabytes = 16};
-    struct vm_spec spec = synthetic_realtime(4, 2);
-    spec.isolate_emulator = false;
-    plan(&make, &spec, NULL);
-    host->node[3].memory_bytes = 0;
-    host->node[3].pool_count = 0;
-    CHECK(plan_again(&spec, NULL)->admitted);
-    CHECK_TEXT(pins(), "4 5 6 7"); /* nodes 2 and 3 are one cell, backed by node 2 */
-    CHECK_INT(decision->placement.cell_count, 1);
-    CHECK_INT(decision->placement.cell[0].host_node, 2);
-}
-
 static void a_vm_without_dedicated_cpus_floats(void)
 {
     struct synthetic make = two_nodes();
@@ -841,7 +827,6 @@ int main(void)
     RUN(spread_uses_all_nodes_evenly);
     RUN(the_tightest_node_is_taken);
     RUN(efficiency_cores_come_second);
-    RUN(memory_less_nodes_join_the_nearest);
     RUN(a_vm_without_dedicated_cpus_floats);
     RUN(ordinary_memory_is_counted);
     RUN(the_nearest_thing_that_fits_is_suggested);
