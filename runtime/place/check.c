@@ -276,6 +276,9 @@ static struct cpuset shared_realtime(const struct board *board, const struct dem
     struct cpuset busy = cpuset_or(&board->claims->cpus, &board->housekeeping), shared = {0};
     struct cpuset ours = cpuset_minus(&placement->exclusive, &placement->parked);
     busy = cpuset_or(&busy, &ours);
+    struct cpuset wished = placement->emulator; /* beside the vCPUs by emulator-policy sibling */
+    for (unsigned i = 0; i < demand->io; i++)
+        wished = cpuset_or(&wished, &placement->iothread[i]);
     cpuset_foreach(v, &placement->realtime_vcpus)
     {
         if ((unsigned)v >= placement->vcpu_count || placement->vcpu_cpu[v] < 0)
@@ -286,7 +289,7 @@ static struct cpuset shared_realtime(const struct board *board, const struct dem
             if (placement->vcpu_cpu[t] >= 0)
                 cpuset_remove(&beside, (unsigned)placement->vcpu_cpu[t]);
         if (demand->sibling)
-            beside = cpuset_minus(&beside, &placement->emulator);
+            beside = cpuset_minus(&beside, &wished);
         if (!cpuset_is_empty(&beside))
             cpuset_add(&shared, (unsigned)v);
     }

@@ -234,6 +234,13 @@ static void the_emulator_goes_where_its_policy_says(void)
     CHECK(plan(&make, &spec, NULL)->admitted);
     CHECK_TEXT(cpus(&decision->placement.emulator), "9");
     CHECK(!warned("share their core")); /* it was asked for */
+    spec = synthetic_realtime(2, 1);
+    spec.emulator_policy = VM_EMULATOR_SIBLING;
+    spec.iothreads_policy = VM_IOTHREADS_SUPPLEMENTAL;
+    spec.supplemental_iothreads = 1;
+    CHECK(plan(&make, &spec, NULL)->admitted);
+    CHECK_TEXT(cpus(&decision->placement.iothread[0]), "10");
+    CHECK(!warned("share their core"));
     make.threads = 1;
     plan(&make, &spec, NULL);
     CHECK(strstr(reason("NoSMT")->message, "use dedicated"));
