@@ -162,7 +162,7 @@ test-static: $(PROGRAM) static ## All integration tests with the static binary
 test-fresh: static ## The static binary, and the package under systemd, on a minimal Debian with libvirt and QEMU
 	@BUILD=$(BUILD) TEST_TIMEOUT=1800 tests/run tests/fresh/plain.sh tests/fresh/package.sh
 
-test-edge: static ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end; PART=tune: its tuning
+test-edge: static ## The edge host: a two-node PREEMPT_RT machine in a VM, end to end; PART=tune: its tuning, PART=shapes: VMs over nodes and siblings
 	@BUILD=$(BUILD) PART="$(PART)" sh tests/edge/run.sh
 
 lint: ## Layers, house rules, formatting, clang-tidy, cppcheck, shellcheck

@@ -48,6 +48,17 @@ done
 } >"$scratch/out" 2>&1
 expected "$here/words.txt" "what a person reads"
 
+# The machines of `make test-edge PART=shapes`, as recorded there, and the VMs it runs.
+# shellcheck source=tests/edge/shapes_vms.sh
+. tests/edge/shapes_vms.sh
+for host in "$here"/edge/*.json; do
+    name=$(basename "$host" .json)
+    for vm in mixed uneven whole alone beside floating bare growing; do
+        vm $vm | "$rtvmd" plan -f - --host "$host" --emulation on | grep -v '^  warning: '
+    done >"$scratch/out" 2>&1
+    expected "$here/edge/$name.txt" "shapes of the edge host on $name"
+done
+
 refuses() { # EXIT NAME ARGUMENTS...
     wanted=$1 name=$2
     shift 2
