@@ -392,6 +392,147 @@ static void a_vm_keeps_its_cpus(void)
     CHECK(kept > 1000);
 }
 
+/* ---- suggestions, applied as a person would who reads them */
+static bool take_word(const char **text, const char *word)
+{
+    bool starts = text_starts_with(*text, word);
+    *text += starts ? strlen(word) : 0;
+    return starts;
+}
+
+static uint64_t take_bytes(const char **text)
+{
+    char *end;
+    uint64_t bytes = strtoull(*text, &end, 10);
+    unsigned shift = *end == 'T' ? 40 : *end == 'G' ? 30 : *end == 'M' ? 20 : *end == 'K' ? 10 : 0;
+    *text = end + (shift ? 2 : 0);
+    return bytes << shift;
+}
+
+static void use_pages(struct vm_spec *spec, uint64_t bytes, bool beside)
+{
+    if (beside)
+        spec->other_page_sizes.bytes[spec->other_page_sizes.count++] = bytes;
+    else
+        spec->hugepage_bytes = bytes;
+}
+
+static void use_vcpus(struct vm_spec *spec, unsigned vcpus)
+{
+    struct cpuset all = cpuset_range(0, vcpus - 1);
+    spec->vcpus = vcpus;
+    spec->cores = vcpus / spec->threads;
+    spec->realtime_vcpus = cpuset_and(&spec->realtime_vcpus, &all);
+}
+
+/* One wish; false: not understood. beside: where there are two ways to say it, the second. */
+static bool apply_wish(const char **text, struct vm_spec *spec, bool beside)
+{
+    if (take_word(text, "threads: 1")) {
+        spec->cores *= spec->threads;
+        spec->threads = 1;
+    } else if (take_word(text, "rtvmd.io/smt-policy: prefer")) {
+        spec->smt_policy = VM_SMT_PREFER;
+    } else if (take_word(text, "2Mi pages (hugepages.pageSize: 2Mi, or beside it rtvmd.io/page-sizes: 2Mi)")) {
+        use_pages(spec, 2 * MI, beside);
+    } else if (take_word(text, "1Gi pages (hugepages.pageSize: 1Gi, or beside it rtvmd.io/page-sizes: 1Gi)")) {
+        use_pages(spec, GI, beside);
+    } else if (take_word(text, "2Mi pages on some nodes (rtvmd.io/page-sizes: 2Mi)")) {
+        use_pages(spec, 2 * MI, true);
+    } else if (take_word(text, "1Gi pages on some nodes (rtvmd.io/page-sizes: 1Gi)")) {
+        use_pages(spec, GI, true);
+    } else if (take_word(text, "rtvmd.io/numa-policy: prefer")) {
+        spec->numa_policy = VM_NUMA_PREFER;
+    } else if (take_word(text, "any CPUs (no rtvmd.io/cpus)")) {
+        spec->wanted_cpus = (struct cpuset){0};
+    } else if (take_word(text, "the emulator on housekeeping CPUs")) {
+        spec->isolate_emulator = false;
+        spec->emulator_policy = VM_EMULATOR_HOUSEKEEPING;
+    } else {
+        uint64_t amount = take_bytes(text);
+        if (take_word(text, " of memory"))
+            spec->memory_bytes = amount;
+        else if (amount && (take_word(text, " vCPUs") || take_word(text, " vCPU")))
+            use_vcpus(spec, (unsigned)amount);
+        else
+            return false;
+    }
+    return true;
+}
+
+static void stop_owner(const char *owner, struct claims *claims)
+{
+    size_t left = 0;
+    cpuset_foreach(cpu, &claims->cpus) if (text_equal(claims->cpu_owner[cpu], owner))
+    {
+        cpuset_remove(&claims->cpus, (unsigned)cpu);
+        cpuset_remove(&claims->realtime_cpus, (unsigned)cpu);
+    }
+    for (size_t i = 0; i < claims->page_count; i++)
+        if (!text_equal(claims->pages[i].owner, owner))
+            claims->pages[left++] = claims->pages[i];
+    claims->page_count = left;
+}
+
+/* False: the words are not understood. */
+static bool apply_suggestion(const char *text, struct vm_spec *spec, struct claims *claims, bool beside)
+{
+    if (take_word(&text, "fits after stopping ")) {
+        stop_owner(text, claims);
+        return true;
+    }
+    if (!take_word(&text, "fits with "))
+        return false;
+    do {
+        if (!apply_wish(&text, spec, beside))
+            return false;
+    } while (take_word(&text, " and "));
+    return *text == '\0';
+}
+
+static void name_owners(struct world *world, const char *cpu_owner[CPUSET_MAX])
+{
+    static const char *const NAMES[] = {"default/a", "default/b", "other/a"};
+    memset(cpu_owner, 0, CPUSET_MAX * sizeof(*cpu_owner));
+    cpuset_foreach(cpu, &world->claims.cpus) cpu_owner[cpu] = NAMES[dice(ARRAY_SIZE(NAMES))];
+    for (size_t i = 0; i < world->claims.page_count; i++)
+        world->pages[i].owner = NAMES[dice(ARRAY_SIZE(NAMES))];
+    world->claims.cpu_owner = cpu_owner;
+}
+
+static void what_is_suggested_fits(void)
+{
+    static const char *cpu_owner[CPUSET_MAX];
+    unsigned suggestions = 0, silent = 0;
+    complaints = 0;
+    for (uint64_t number = 0; number < CASES / 4; number++) {
+        struct world world;
+        world_make(&world, number, false);
+        world.policy.grow_hugepages = number % 4 == 0;
+        name_owners(&world, cpu_owner);
+        plan(&world, &world.claims, NULL, first);
+        if (!first->admitted)
+            place_suggest(world.host, &world.policy, &world.claims, &world.spec, first);
+        silent += !first->admitted && first->suggestion_count == 0;
+        for (unsigned i = 0; i < 2 * first->suggestion_count; i++) {
+            struct claimed_pages pages[ARRAY_SIZE(world.pages)];
+            struct world changed = world;
+            memcpy(pages, world.pages, sizeof(pages));
+            changed.claims.pages = pages;
+            bool known = apply_suggestion(first->suggestion[i / 2], &changed.spec, &changed.claims, i % 2);
+            plan(&changed, &changed.claims, NULL, second);
+            WANT(known && second->admitted);
+            if ((!known || !second->admitted) && complaints < 10)
+                printf("# \"%s\": %s\n", first->suggestion[i / 2], second->reason[0].message);
+            suggestions++;
+        }
+        free(world.host);
+    }
+    printf("# %u suggestions, %u refusals without one\n", suggestions / 2, silent);
+    CHECK(complaints == 0);
+    CHECK(suggestions > 10000);
+}
+
 /* What the solver decided, as brute force would write it. */
 static void take_roles(struct brute *brute, const struct placement *p)
 {
@@ -474,6 +615,7 @@ int main(void)
     RUN(more_claims_never_admit);
     RUN(other_page_sizes_only_help);
     RUN(a_vm_keeps_its_cpus);
+    RUN(what_is_suggested_fits);
     RUN(no_assignment_is_better);
     free(first);
     free(second);
