@@ -111,8 +111,9 @@ void place_audit_pages(const struct host *host, const struct place_policy *polic
                        struct decision *decision);
 
 /* For a refusal: the nearest things that would fit ("fits with threads: 1", "fits after stopping default/vm-b"), found
- * by solving again with one wish changed, then two. Only room is looked at: reasons like throttling remain. Stopping is
- * suggested as far as claims name owners. Adds to *decision; some dozens of solves. */
+ * by solving again with one wish changed, then two, then a smaller VM; and with larger pools where nobody may grow
+ * them. Only room is looked at: reasons like throttling remain. Stopping is suggested as far as claims name owners.
+ * Adds to *decision; some dozens of solves. */
 void place_suggest(const struct host *host, const struct place_policy *policy, const struct claims *claims,
                    const struct vm_spec *spec, struct decision *decision);
 

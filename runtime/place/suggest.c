@@ -1,5 +1,6 @@
 /* What would fit instead. The solver is cheap, so the answer is found by asking it again with one wish of the VM given
- * up, or one other VM gone; then with two wishes; then with fewer vCPUs or less memory. */
+ * up, or one other VM gone; then with two wishes; then with fewer vCPUs or less memory; and
+ * with more huge pages than there are. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +171,54 @@ static void try_two_wishes(const struct suggester *suggester, const struct vm_sp
         try_pairs(suggester, spec, mild);
 }
 
+static uint64_t pages_in_pool(const struct board *board, const struct claimed_pages *wanted)
+{
+    for (unsigned n = 0; n < board->node_count; n++)
+        for (unsigned size = 0; size < board->sizes.count; size++)
+            if (board->node[n].id == wanted->node && board->sizes.bytes[size] == wanted->page_bytes)
+                return board->node[n].pages[size].ready;
+    return UINT64_MAX; /* ordinary pages need no pool */
+}
+
+/* "640 more huge pages of 2Mi on node 0 and 128 more …"; returns what they take of the ordinary memory. */
+static uint64_t list_growth(const struct board *board, const struct placement *placement, struct text *out)
+{
+    struct bytes_text size = {0};
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < placement->page_count; i++) {
+        const struct claimed_pages *wanted = &placement->page[i];
+        uint64_t ready = pages_in_pool(board, wanted), more = wanted->pages > ready ? wanted->pages - ready : 0;
+        if (more == 0)
+            continue;
+        text_printf(out, "%s%llu more huge page%s of %s on node %d", out->length ? " and " : "",
+                    (unsigned long long)more, more == 1 ? "" : "s", bytes_format(wanted->page_bytes, &size),
+                    wanted->node);
+        bytes += more * wanted->page_bytes;
+    }
+    return bytes;
+}
+
+/* Pools that may not grow by themselves can be made larger by hand. */
+static void try_growing(const struct suggester *suggester, const struct vm_spec *spec)
+{
+    struct demand demand = demand_of(spec);
+    if (suggester->policy->grow_hugepages || !demand.page_bytes)
+        return;
+    struct board *board =
+        board_new(suggester->host, suggester->policy, suggester->claims, &demand.sizes, &spec->wanted_cpus, true);
+    struct decision *verdict = must_calloc(1, sizeof(*verdict));
+    auto_text growth = {0};
+    check_wishes(board, spec, &demand, verdict);
+    if (verdict->reason_count == 0 && fit_placement(board, &demand, spec, NULL, suggester->scratch, NULL)) {
+        uint64_t bytes = list_growth(board, suggester->scratch, &growth);
+        explain_ordinary(board, fit_ordinary_bytes(&demand, spec) + bytes, verdict);
+        if (verdict->reason_count == 0 && growth.length)
+            suggest(suggester, "fits with %s (host.hugepages.allocate: true, or by hand)", text_cstr(&growth));
+    }
+    free(verdict);
+    free(board);
+}
+
 static struct claims claims_without(const struct claims *claims, const char *owner, struct claimed_pages *pages)
 {
     struct claims left = *claims;
@@ -248,6 +297,20 @@ static uint64_t largest_that_fits(const struct suggester *suggester, const struc
     return low;
 }
 
+/* Whole cores and whole guest cells do not always get easier with less: then one by one. */
+static uint64_t largest_of_few(const struct suggester *suggester, const struct vm_spec *spec, uint64_t most,
+                               struct vm_spec (*change)(const struct vm_spec *spec, uint64_t amount))
+{
+    enum { FEW = 64 };
+    uint64_t found = largest_that_fits(suggester, spec, most, change);
+    for (uint64_t amount = most < FEW ? most : FEW; amount-- > 1 && !found;) {
+        struct vm_spec changed = change(spec, amount);
+        if (fits(suggester, suggester->claims, &changed))
+            found = amount;
+    }
+    return found;
+}
+
 static struct vm_spec fewer_vcpus(const struct vm_spec *spec, uint64_t amount)
 {
     return with_guest_cores(spec, (unsigned)amount);
@@ -268,7 +331,7 @@ static struct vm_spec less_memory(const struct vm_spec *spec, uint64_t amount)
 static void try_smaller(const struct suggester *suggester, const struct vm_spec *spec, const char *also)
 {
     unsigned threads = spec->threads ? spec->threads : 1;
-    uint64_t cores = largest_that_fits(suggester, spec, spec->vcpus / threads, fewer_vcpus);
+    uint64_t cores = largest_of_few(suggester, spec, spec->vcpus / threads, fewer_vcpus);
     if (cores && cpuset_is_empty(&spec->shared_vcpus))
         suggest(suggester, "fits with %llu vCPU%s%s", (unsigned long long)cores * threads,
                 cores * threads == 1 ? "" : "s", also);
@@ -276,6 +339,23 @@ static void try_smaller(const struct suggester *suggester, const struct vm_spec 
     uint64_t units = largest_that_fits(suggester, spec, spec->memory_bytes / memory_unit(spec), less_memory);
     if (units)
         suggest(suggester, "fits with %s of memory%s", bytes_format(units * memory_unit(spec), &bytes), also);
+}
+
+/* Too many vCPUs and too much memory: as many vCPUs as there is room for, then as much memory beside them. */
+static void try_smallest(const struct suggester *suggester, const struct vm_spec *spec)
+{
+    struct bytes_text bytes = {0};
+    struct vm_spec changed = less_memory(spec, 1);
+    unsigned threads = spec->threads ? spec->threads : 1;
+    uint64_t units = spec->memory_bytes / memory_unit(spec);
+    uint64_t cores = largest_of_few(suggester, &changed, spec->vcpus / threads, fewer_vcpus);
+    if (cores == 0 || !cpuset_is_empty(&spec->shared_vcpus))
+        return;
+    changed = fewer_vcpus(spec, cores);
+    units = largest_that_fits(suggester, &changed, units, less_memory);
+    if (units)
+        suggest(suggester, "fits with %llu vCPU%s and %s of memory", (unsigned long long)cores * threads,
+                cores * threads == 1 ? "" : "s", bytes_format(units * memory_unit(spec), &bytes));
 }
 
 void place_suggest(const struct host *host, const struct place_policy *policy, const struct claims *claims,
@@ -292,6 +372,9 @@ void place_suggest(const struct host *host, const struct place_policy *policy, c
         struct vm_spec changed = *spec;
         if (decision->suggestion_count == 0 && drop_emulator(&changed))
             try_smaller(&suggester, &changed, " and the emulator on housekeeping CPUs");
+        if (decision->suggestion_count == 0)
+            try_smallest(&suggester, spec);
+        try_growing(&suggester, spec);
     }
     free(suggester.scratch);
 }

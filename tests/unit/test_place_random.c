@@ -519,7 +519,9 @@ static void what_is_suggested_fits(void)
             struct world changed = world;
             memcpy(pages, world.pages, sizeof(pages));
             changed.claims.pages = pages;
-            bool known = apply_suggestion(first->suggestion[i / 2], &changed.spec, &changed.claims, i % 2);
+            changed.policy.grow_hugepages |= strstr(first->suggestion[i / 2], "host.hugepages.allocate: true") != NULL;
+            bool known = changed.policy.grow_hugepages != world.policy.grow_hugepages ||
+                         apply_suggestion(first->suggestion[i / 2], &changed.spec, &changed.claims, i % 2);
             plan(&changed, &changed.claims, NULL, second);
             WANT(known && second->admitted);
             if ((!known || !second->admitted) && complaints < 10)
