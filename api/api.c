@@ -16,6 +16,7 @@
 #include "api/schema/openapi.h"
 #include "api/streams/tunnel.h"
 #include "api/subresource.h"
+#include "api/unserved.h"
 #include "api/watch.h"
 #include "api/write.h"
 #include "rtvmd/base/log.h"
@@ -130,8 +131,10 @@ static int check_sub(const struct target *t, enum http_method method, struct err
 static int handle_resource(struct call *call, struct error *err)
 {
     struct target *t = &call->target;
-    if (target_of_path(http_path(call->http), t, err) < 0)
+    if (target_of_path(http_path(call->http), t, err) < 0) {
+        unserved_explain(http_path(call->http), err);
         return -1;
+    }
     if (t->subresources_group || subresource_is_own(t))
         return subresource_handle(call, err);
     enum http_method method = http_method(call->http) == HTTP_HEAD ? HTTP_GET : http_method(call->http);

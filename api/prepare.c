@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "api/unserved.h"
 #include "api/wire/digest.h"
 
 /* ---- metadata */
@@ -212,6 +213,18 @@ static const char *const SERVERS[] = {"metadata.uid",
                                       "metadata.deletionGracePeriodSeconds",
                                       "status"};
 
+/* virtctl image-upload makes a claim and waits for it, for minutes. One that came from a cluster says how it ended. */
+static int check_upload(const json_t *object, const struct target *t, struct error *err)
+{
+    const json_t *annotations = json_at(object, "metadata.annotations");
+    if (strcmp(t->resource->plural, "persistentvolumeclaims") != 0 ||
+        !json_object_get(annotations, "cdi.kubevirt.io/storage.upload.target") ||
+        json_object_get(annotations, "cdi.kubevirt.io/storage.pod.phase"))
+        return 0;
+    return fail(err, ERROR_INVALID, "PersistentVolumeClaim \"%s\" is invalid: metadata.annotations: Forbidden: %s",
+                json_text_at(object, "metadata.name", ""), unserved_upload());
+}
+
 int prepare_create(json_t *object, const struct target *t, struct error *err)
 {
     if (check_kind(object, t, err) < 0 || check_metadata(object, err) < 0 || check_namespace(object, t, err) < 0 ||
@@ -234,7 +247,7 @@ int prepare_create(json_t *object, const struct target *t, struct error *err)
         return fail(err, ERROR_INVALID, "%s \"%.300s\" is invalid: metadata.name: Invalid value: \"%.300s\": %s",
                     t->resource->kind, name, name, wrong);
     set_stored_version(object, t->resource);
-    return prepare_kind(object, t->resource, err);
+    return check_upload(object, t, err) < 0 ? -1 : prepare_kind(object, t->resource, err);
 }
 
 static void put_back(json_t *object, const json_t *before, const char *path)

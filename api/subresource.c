@@ -8,10 +8,20 @@
 #include "api/source.h"
 #include "api/streams/device.h"
 
+/* "vnc" is another one than "vnc/screenshot"; behind portforward come a port and a protocol. */
+static bool is_named(const struct subresource *s, const struct target *t)
+{
+    if (!t->rest[0][0] || strcmp(s->name, "portforward") == 0)
+        return strcmp(s->name, t->sub) == 0;
+    size_t length = strlen(t->sub);
+    return strncmp(s->name, t->sub, length) == 0 && s->name[length] == '/' &&
+           strcmp(s->name + length + 1, t->rest[0]) == 0 && !t->rest[1][0];
+}
+
 static const struct subresource *find(const struct target *t)
 {
     for (const struct subresource *s = SUBRESOURCES; s < SUBRESOURCES + SUBRESOURCE_COUNT; s++)
-        if (strcmp(s->name, t->sub) == 0 && strcmp(s->plural, t->resource->plural) == 0 &&
+        if (is_named(s, t) && strcmp(s->plural, t->resource->plural) == 0 &&
             strcmp(s->group, t->subresources_group ? SUBRESOURCE_GROUP : t->resource->group) == 0)
             return s;
     return NULL;
@@ -51,11 +61,22 @@ static void answered(json_t *result, const struct error *failure, void *arg)
         call_answer(call, 200, json_incref(result));
 }
 
+/* virtctl guestosinfo reads no Status of a refusal: all it prints is the text of a page with 500, which is what
+ * KubeVirt answers. */
+static void guestosinfo_answered(json_t *result, const struct error *failure, void *arg)
+{
+    if (failure)
+        call_answer_text(arg, 500, failure->text);
+    else
+        answered(result, NULL, arg);
+}
+
 static int ask_guest(struct call *call, struct error *err)
 {
     (void)err;
     const struct target *t = &call->target;
-    runtime_guest(call->api->runtime, t->namespace_, t->name, t->sub, answered, call);
+    runtime_guest(call->api->runtime, t->namespace_, t->name, t->sub,
+                  strcmp(t->sub, "guestosinfo") == 0 ? guestosinfo_answered : answered, call);
     return 0;
 }
 
@@ -114,43 +135,51 @@ int subresource_expand(struct call *call, struct error *err)
     return 0;
 }
 
-static int refuse_migration(struct call *call, struct error *err)
+/* What KubeVirt can do and one host cannot, or we do not: said in the words of its row. */
+static int refuse(struct call *call, struct error *err)
 {
-    return fail(err, ERROR_CONFLICT,
-                "Operation cannot be fulfilled on virtualmachine.kubevirt.io \"%s\": rtvmd runs on one host, there is "
-                "nowhere to migrate to",
-                call->target.name);
+    const struct target *t = &call->target;
+    return fail(err, ERROR_CONFLICT, "Operation cannot be fulfilled on %s.kubevirt.io \"%s\": %s",
+                t->resource->singular, t->name, find(t)->why);
 }
+
+#define ONE_HOST "rtvmd runs on one host, there is nowhere to migrate to"
+#define NO_DUMPS "rtvmd dumps no memory into claims; `virsh dump --memory-only` on the host writes it to a file"
+#define NO_USB "rtvmd redirects no USB devices; give the VM a device of the host"
 
 #define VM "virtualmachines"
 #define VMI "virtualmachineinstances"
 
 /* Ordered by plural. */
 const struct subresource SUBRESOURCES[] = {
-    {SUBRESOURCE_GROUP, VM, "start", HTTP_PUT, act, 202, RUNTIME_VM_START},
-    {SUBRESOURCE_GROUP, VM, "stop", HTTP_PUT, act, 202, RUNTIME_VM_STOP},
-    {SUBRESOURCE_GROUP, VM, "restart", HTTP_PUT, act, 202, RUNTIME_VM_RESTART},
-    {SUBRESOURCE_GROUP, VM, "addvolume", HTTP_PUT, act, 202, RUNTIME_VM_ADD_VOLUME},
-    {SUBRESOURCE_GROUP, VM, "removevolume", HTTP_PUT, act, 202, RUNTIME_VM_REMOVE_VOLUME},
-    {SUBRESOURCE_GROUP, VM, "expand-spec", HTTP_GET, expand_stored, 200, 0},
-    {SUBRESOURCE_GROUP, VM, "migrate", HTTP_PUT, refuse_migration, 202, 0},
-    {SUBRESOURCE_GROUP, VM, "portforward", HTTP_GET, device_port, 101, 0},
-    {SUBRESOURCE_GROUP, VMI, "pause", HTTP_PUT, act, 200, RUNTIME_VMI_PAUSE},
-    {SUBRESOURCE_GROUP, VMI, "unpause", HTTP_PUT, act, 200, RUNTIME_VMI_UNPAUSE},
-    {SUBRESOURCE_GROUP, VMI, "softreboot", HTTP_PUT, act, 200, RUNTIME_VMI_SOFTREBOOT},
-    {SUBRESOURCE_GROUP, VMI, "reset", HTTP_PUT, act, 200, RUNTIME_VMI_RESET},
-    {SUBRESOURCE_GROUP, VMI, "freeze", HTTP_PUT, act, 200, RUNTIME_VMI_FREEZE},
-    {SUBRESOURCE_GROUP, VMI, "unfreeze", HTTP_PUT, act, 200, RUNTIME_VMI_UNFREEZE},
-    {SUBRESOURCE_GROUP, VMI, "addvolume", HTTP_PUT, act, 202, RUNTIME_VMI_ADD_VOLUME},
-    {SUBRESOURCE_GROUP, VMI, "removevolume", HTTP_PUT, act, 202, RUNTIME_VMI_REMOVE_VOLUME},
-    {SUBRESOURCE_GROUP, VMI, "console", HTTP_GET, device_console, 101, 0},
-    {SUBRESOURCE_GROUP, VMI, "vnc", HTTP_GET, device_vnc, 101, 0},
-    {SUBRESOURCE_GROUP, VMI, "portforward", HTTP_GET, device_port, 101, 0},
-    {SUBRESOURCE_GROUP, VMI, "guestosinfo", HTTP_GET, ask_guest, 200, 0},
-    {SUBRESOURCE_GROUP, VMI, "userlist", HTTP_GET, ask_guest, 200, 0},
-    {SUBRESOURCE_GROUP, VMI, "filesystemlist", HTTP_GET, ask_guest, 200, 0},
-    {"rtvmd.io", "latencytests", "run", HTTP_GET, latency_run, 200, 0},
-    {"rtvmd.io", "placements", "verify", HTTP_GET | HTTP_POST, verify, 200, 0},
+    {SUBRESOURCE_GROUP, VM, "start", HTTP_PUT, act, 202, RUNTIME_VM_START, NULL},
+    {SUBRESOURCE_GROUP, VM, "stop", HTTP_PUT, act, 202, RUNTIME_VM_STOP, NULL},
+    {SUBRESOURCE_GROUP, VM, "restart", HTTP_PUT, act, 202, RUNTIME_VM_RESTART, NULL},
+    {SUBRESOURCE_GROUP, VM, "addvolume", HTTP_PUT, act, 202, RUNTIME_VM_ADD_VOLUME, NULL},
+    {SUBRESOURCE_GROUP, VM, "removevolume", HTTP_PUT, act, 202, RUNTIME_VM_REMOVE_VOLUME, NULL},
+    {SUBRESOURCE_GROUP, VM, "expand-spec", HTTP_GET, expand_stored, 200, 0, NULL},
+    {SUBRESOURCE_GROUP, VM, "migrate", HTTP_PUT, refuse, 0, 0, ONE_HOST},
+    {SUBRESOURCE_GROUP, VM, "memorydump", HTTP_PUT, refuse, 0, 0, NO_DUMPS},
+    {SUBRESOURCE_GROUP, VM, "removememorydump", HTTP_PUT, refuse, 0, 0, NO_DUMPS},
+    {SUBRESOURCE_GROUP, VM, "portforward", HTTP_GET, device_port, 101, 0, NULL},
+    {SUBRESOURCE_GROUP, VMI, "pause", HTTP_PUT, act, 200, RUNTIME_VMI_PAUSE, NULL},
+    {SUBRESOURCE_GROUP, VMI, "unpause", HTTP_PUT, act, 200, RUNTIME_VMI_UNPAUSE, NULL},
+    {SUBRESOURCE_GROUP, VMI, "softreboot", HTTP_PUT, act, 200, RUNTIME_VMI_SOFTREBOOT, NULL},
+    {SUBRESOURCE_GROUP, VMI, "reset", HTTP_PUT, act, 200, RUNTIME_VMI_RESET, NULL},
+    {SUBRESOURCE_GROUP, VMI, "freeze", HTTP_PUT, act, 200, RUNTIME_VMI_FREEZE, NULL},
+    {SUBRESOURCE_GROUP, VMI, "unfreeze", HTTP_PUT, act, 200, RUNTIME_VMI_UNFREEZE, NULL},
+    {SUBRESOURCE_GROUP, VMI, "addvolume", HTTP_PUT, act, 202, RUNTIME_VMI_ADD_VOLUME, NULL},
+    {SUBRESOURCE_GROUP, VMI, "removevolume", HTTP_PUT, act, 202, RUNTIME_VMI_REMOVE_VOLUME, NULL},
+    {SUBRESOURCE_GROUP, VMI, "console", HTTP_GET, device_console, 101, 0, NULL},
+    {SUBRESOURCE_GROUP, VMI, "vnc", HTTP_GET, device_vnc, 101, 0, NULL},
+    {SUBRESOURCE_GROUP, VMI, "vnc/screenshot", HTTP_GET, device_screenshot, 200, 0, NULL},
+    {SUBRESOURCE_GROUP, VMI, "usbredir", HTTP_GET, refuse, 0, 0, NO_USB},
+    {SUBRESOURCE_GROUP, VMI, "portforward", HTTP_GET, device_port, 101, 0, NULL},
+    {SUBRESOURCE_GROUP, VMI, "guestosinfo", HTTP_GET, ask_guest, 200, 0, NULL},
+    {SUBRESOURCE_GROUP, VMI, "userlist", HTTP_GET, ask_guest, 200, 0, NULL},
+    {SUBRESOURCE_GROUP, VMI, "filesystemlist", HTTP_GET, ask_guest, 200, 0, NULL},
+    {"rtvmd.io", "latencytests", "run", HTTP_GET, latency_run, 200, 0, NULL},
+    {"rtvmd.io", "placements", "verify", HTTP_GET | HTTP_POST, verify, 200, 0, NULL},
 };
 const size_t SUBRESOURCE_COUNT = ARRAY_SIZE(SUBRESOURCES);
 
@@ -158,8 +187,7 @@ int subresource_handle(struct call *call, struct error *err)
 {
     const struct target *t = &call->target;
     const struct subresource *s = t->has_name ? find(t) : NULL;
-    bool takes_more = s && strcmp(s->name, "portforward") == 0;
-    if (!s || (t->rest[0][0] && !takes_more))
+    if (!s)
         return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
     if (!(s->methods & http_method(call->http)))
         return fail(err, ERROR_METHOD_NOT_ALLOWED, "%s does not take %s", t->sub, http_method_text(call->http));

@@ -14,6 +14,7 @@ struct subresource {
     call_handler *handle;
     int status; /* of an answer without a body */
     enum runtime_action action;
+    const char *why; /* it is refused; not in the discovery then */
 };
 extern const struct subresource SUBRESOURCES[];
 extern const size_t SUBRESOURCE_COUNT;

@@ -203,8 +203,8 @@ static void screen_opened(struct work *work, const struct error *failure, void *
     free(wait);
 }
 
-void runtime_screen(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
-                    void *arg)
+static void ask_screen(struct runtime *runtime, const char *namespace_, const char *name, enum work_kind kind,
+                       runtime_stream *answer, void *arg)
 {
     struct error err;
     struct machine *machine = machine_with(runtime, &SCREEN, namespace_, name, &err);
@@ -214,8 +214,20 @@ void runtime_screen(struct runtime *runtime, const char *namespace_, const char 
     }
     struct screen_wait *wait = must_calloc(1, sizeof *wait);
     *wait = (struct screen_wait){answer, arg};
-    struct work *work = job_new(runtime, machine, WORK_SCREEN);
+    struct work *work = job_new(runtime, machine, kind);
     work->answer = screen_opened;
     work->arg = wait;
     job_send_aside(runtime, work);
+}
+
+void runtime_screen(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
+                    void *arg)
+{
+    ask_screen(runtime, namespace_, name, WORK_SCREEN, answer, arg);
+}
+
+void runtime_screenshot(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
+                        void *arg)
+{
+    ask_screen(runtime, namespace_, name, WORK_SCREENSHOT, answer, arg);
 }

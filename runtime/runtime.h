@@ -95,6 +95,9 @@ char *runtime_socket(struct runtime *runtime, const char *namespace_, const char
 typedef void runtime_stream(int fd, const struct error *failure, void *arg);
 void runtime_screen(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
                     void *arg);
+/* What the screen shows now: fd is a file in memory, PNG or PPM. */
+void runtime_screenshot(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
+                        void *arg);
 /* The stored run of a LatencyTest that succeeded. */
 void runtime_latency_run(struct runtime *runtime, const char *namespace_, const char *name, runtime_answer *answer,
                          void *arg);

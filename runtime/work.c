@@ -221,7 +221,8 @@ static int attach(struct work *work, struct error *err)
 
 static int open_screen(struct work *work, struct error *err)
 {
-    int fd = hypervisor_screen(work->hypervisor, work->domain_name, err);
+    int fd = work->kind == WORK_SCREEN ? hypervisor_screen(work->hypervisor, work->domain_name, err)
+                                       : hypervisor_screenshot(work->hypervisor, work->domain_name, err);
     work->screen_fd = fd > 0 ? fd : 0;
     return fd < 0 ? -1 : 0;
 }
@@ -251,6 +252,7 @@ static int act(struct work *work, struct error *err)
     case WORK_AGENT:
         return ask_agent(work, err);
     case WORK_SCREEN:
+    case WORK_SCREENSHOT:
         return open_screen(work, err);
     case WORK_ATTACH:
         return attach(work, err);

@@ -28,6 +28,7 @@ enum work_kind {
     WORK_RESET,
     WORK_AGENT,  /* one or more guest agent commands */
     WORK_SCREEN, /* a connection to the display */
+    WORK_SCREENSHOT,
     WORK_ATTACH, /* one volume, to the running domain */
     WORK_DETACH,
     WORK_KIND_COUNT,
@@ -88,7 +89,7 @@ struct work {
     int repaired;
     struct text warnings; /* a line each */
     char *reply[WORK_COMMANDS_MAX];
-    int screen_fd; /* 0: none */
+    int screen_fd; /* the connection or the picture; 0: none */
 };
 
 void work_run(struct worker_job *job);

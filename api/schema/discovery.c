@@ -95,7 +95,7 @@ static json_t *list_resources(const char *group, const char *version)
     json_t *list = json_array();
     if (strcmp(group, SUBRESOURCE_GROUP) == 0) {
         for (const struct subresource *s = SUBRESOURCES; s < SUBRESOURCES + SUBRESOURCE_COUNT; s++)
-            if (strcmp(s->group, group) == 0)
+            if (strcmp(s->group, group) == 0 && !s->why)
                 json_array_append_new(list, json_pack("{s:o, s:s, s:b, s:s, s:[]}", "name",
                                                       json_sprintf("%s/%s", s->plural, s->name), "singularName", "",
                                                       "namespaced", 1, "kind", "", "verbs"));
@@ -142,7 +142,7 @@ static json_t *aggregated_subresources(const char *version)
     const char *plural = "";
     json_t *under = NULL;
     for (const struct subresource *s = SUBRESOURCES; s < SUBRESOURCES + SUBRESOURCE_COUNT; s++) {
-        if (strcmp(s->group, SUBRESOURCE_GROUP) != 0)
+        if (strcmp(s->group, SUBRESOURCE_GROUP) != 0 || s->why)
             continue;
         if (strcmp(plural, s->plural) != 0) {
             const struct resource *r = resource_find("kubevirt.io", version, s->plural);

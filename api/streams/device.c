@@ -68,6 +68,27 @@ int device_vnc(struct call *call, struct error *err)
     return 0;
 }
 
+static void screenshot_came(int fd, const struct error *failure, void *arg)
+{
+    struct call *call = arg;
+    char magic[2] = "";
+    if (failure) {
+        call_answer_error(call, failure);
+        return;
+    }
+    bool is_ppm = pread(fd, magic, sizeof magic, 0) == sizeof magic && memcmp(magic, "P6", sizeof magic) == 0;
+    http_reply_file(call->http, 200, is_ppm ? "image/x-portable-pixmap" : "image/png", fd);
+    call_end(call, 200);
+}
+
+int device_screenshot(struct call *call, struct error *err)
+{
+    (void)err;
+    const struct target *t = &call->target;
+    runtime_screenshot(call->api->runtime, t->namespace_, t->name, screenshot_came, call);
+    return 0;
+}
+
 static int check_running(const struct target *t, const json_t *vmi, struct error *err)
 {
     const char *phase = json_text_at(vmi, "status.phase", "");

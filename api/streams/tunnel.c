@@ -35,6 +35,9 @@ struct tunnel {
     struct http_tunnel *http;        /* NULL: not open yet, or the client is gone */
     struct bufferevent *client;      /* its bufferevent */
     struct bufferevent *device;      /* NULL: gone, or datagrams */
+    struct sockaddr_storage address; /* of the device */
+    socklen_t address_length;
+    uint64_t dial_until_ms;
     struct datagrams *datagrams;
     struct frame_reader reader;
     bool client_leaves; /* a close frame was answered; ours is on its way */
@@ -218,9 +221,15 @@ static void client_event(struct bufferevent *bufferevent, short what, void *arg)
     client_gone(arg);
 }
 
+static void dial_device(struct tunnel *t);
+
 static void ping_due(void *arg)
 {
     struct tunnel *t = arg;
+    if (t->call) {
+        dial_device(t);
+        return;
+    }
     bool is_ending = !t->device && !t->datagrams;
     bool is_expired = t->expires_s != 0 && t->expires_s <= now_wall_s();
     if (is_ending || is_expired || ++t->pings_unanswered > LIMIT_TUNNEL_PINGS) {
@@ -278,6 +287,18 @@ static void dial_failed(struct tunnel *t, const char *because)
     fail(&failure, ERROR_INTERNAL, "Internal error occurred: dialing VM: %s", because);
     call_answer_error(take(t->call), &failure);
     tunnel_free(t);
+}
+
+/* QEMU lets one more wait at a socket of its. When it has not yet seen that the last one left, the next is asked to try
+ * again. */
+static void dial_device(struct tunnel *t)
+{
+    if (bufferevent_socket_connect(t->device, (struct sockaddr *)&t->address, (int)t->address_length) == 0)
+        return;
+    if (errno == EAGAIN && now_monotonic_ms() < t->dial_until_ms)
+        loop_timer_arm(t->ping, LIMIT_DIAL_AGAIN_MS);
+    else
+        dial_failed(t, strerror(errno));
 }
 
 static void device_event(struct bufferevent *bufferevent, short what, void *arg)
@@ -341,9 +362,12 @@ static struct tunnel *tunnel_new(struct call *call, const char *key, struct erro
         fail(err, ERROR_TOO_MANY_REQUESTS, "%u tunnels are open already; close one first", LIMIT_TUNNELS);
         return NULL;
     }
-    struct tunnel *used = key ? find(tunnels, key) : NULL;
-    if (used)
-        cut_off(used);
+    for (struct tunnel *used = tunnels->first, *next; key && used; used = next) {
+        next =
+            used->next; /* also one whose client has left: a device has room for one, and does not take what it said */
+        if (used->key && strcmp(used->key, key) == 0)
+            cut_off(used);
+    }
     struct tunnel *t = must_calloc(1, sizeof *t);
     t->tunnels = tunnels;
     t->call = call;
@@ -381,8 +405,10 @@ int tunnel_begin(struct call *call, const struct sockaddr *address, socklen_t le
         return -1;
     attach_device(t, -1);
     bufferevent_set_timeouts(t->device, NULL, &patience);
-    if (bufferevent_socket_connect(t->device, address, (int)length) < 0)
-        dial_failed(t, strerror(errno));
+    memcpy(&t->address, address, length);
+    t->address_length = length;
+    t->dial_until_ms = now_monotonic_ms() + LIMIT_DIAL_S * 1000ULL;
+    dial_device(t);
     return 0;
 }
 

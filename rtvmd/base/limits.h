@@ -103,6 +103,7 @@
 #define LIMIT_TUNNEL_PINGS 2u /* unanswered ones before a client counts as gone */
 #define LIMIT_TUNNEL_END_S 10 /* to deliver what is on its way when one side is gone */
 #define LIMIT_DIAL_S 10
+#define LIMIT_DIAL_AGAIN_MS 50u
 #define LIMIT_CERTIFICATE_CHECK_S 86400u /* how old the certificates in use may be, as read from their files */
 #define LIMIT_TLS_TICKET_S 21600u        /* a TLS session is resumed for so long; its keys live twice as long */
 #define LIMIT_GENERATED_NAME_TRIES 8u
@@ -117,6 +118,7 @@
 #define LIMIT_LIBVIRT_KEEPALIVE_S 30
 #define LIMIT_LIBVIRT_KEEPALIVE_COUNT 2u
 #define LIMIT_AGENT_ANSWER_S 5
+#define LIMIT_SCREENSHOT_BYTES (64u << 20) /* a picture as PPM: 16 million pixels have 48 MiB */
 
 /* Images and volumes (runtime/image): bytes that come from elsewhere. */
 #define LIMIT_IMAGE_NAME_BYTES 512u

@@ -370,12 +370,3 @@ char *hypervisor_xml(struct hypervisor *hypervisor, const char *name, struct err
         failure_from_libvirt(err, "XML of domain %s", name);
     return xml;
 }
-
-int hypervisor_screen(struct hypervisor *hypervisor, const char *name, struct error *err)
-{
-    auto_domain domain = connection_find(hypervisor, name, err);
-    if (!domain)
-        return -1;
-    int fd = virDomainOpenGraphicsFD(domain, 0, VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH);
-    return fd >= 0 ? fd : failure_from_libvirt(err, "display of domain %s", name);
-}

@@ -98,6 +98,8 @@ char *hypervisor_agent(struct hypervisor *hypervisor, const char *name, const ch
 /* [blocks] A new connection to the domain's first display (VNC): a descriptor the caller closes, or -1. The display
  * needs no socket of its own, so QEMU's user needs no folder of ours. */
 int hypervisor_screen(struct hypervisor *hypervisor, const char *name, struct error *err);
+/* [blocks] What that display shows now: a file in memory the caller closes, or -1. PNG, or PPM of a QEMU before 7.1. */
+int hypervisor_screenshot(struct hypervisor *hypervisor, const char *name, struct error *err);
 
 /* ---- what a running domain has used: what libvirt knows and /proc does not. STATISTIC_UNKNOWN where nobody says. */
 #define STATISTIC_UNKNOWN UINT64_MAX

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/integration/daemon_lib.sh
 virtctl=${VIRTCTL:-$(command -v virtctl)}
 [ -n "$virtctl" ] || skip_all "virtctl" "there is no virtctl: set VIRTCTL"
-LAB_PAGES_2M=128 LAB_PAGES_1G=1
+LAB_PAGES_2M=300 LAB_PAGES_1G=0
 export LAB_PAGES_2M LAB_PAGES_1G
 lab_up "virtctl"
 
@@ -41,6 +41,79 @@ serves() {
 }
 starts() {
     says "VM vm was scheduled to start" start vm && wait_for 60 phase_is vm Running
+}
+only_tries() {
+    says "Dry Run execution" start vm --dry-run && is_missing "$vmis/vm"
+}
+starts_paused() {
+    says "VM vm was scheduled to start" start vm --paused && wait_for 60 status_is vm Paused &&
+        says "VMI vm was scheduled to unpause" unpause vm vm && wait_for 10 status_is vm Running &&
+        says "Dry Run execution" pause vmi vm --dry-run && status_is vm Running
+}
+takes_a_picture() {
+    says '^$' vnc screenshot vm --file "$folder/shot" || [ -s "$folder/shot" ] || return 1
+    [ "$(head -c 8 "$folder/shot" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || [ "$(head -c 2 "$folder/shot")" = P6 ]
+}
+# What there is only in a cluster: refused at once, with what to do instead.
+refuses_what_is_no_host() {
+    refuses 'virsh dump' memory-dump get vm --claim-name=dump &&
+        refuses 'virsh dump' memory-dump remove vm &&
+        refuses 'there are no migrations' migrate-cancel vm &&
+        refuses 'files of this host' vmexport create e --vm=vm &&
+        refuses 'rtvmd image import' image-upload pvc upload --size=1Gi --image-path=/etc/hostname &&
+        refuses 'rtvmd image import' image-upload dv upload --size=1Gi --image-path=/etc/hostname &&
+        refuses 'there is no KubeVirt object here' permitted-devices &&
+        is_missing /api/v1/namespaces/default/persistentvolumeclaims/upload
+}
+has_no_port() {
+    refuses 'no network interface of vm has an address' port-forward vmi/vm --stdio=true 22 &&
+        refuses 'no network interface of vm has an address' ssh root@vmi/vm &&
+        refuses '"none" not found' port-forward vmi/none --stdio=true 22
+}
+makes_manifests() {
+    v create vm --name made --run-strategy Halted >"$folder/made.yaml" && rtvmd apply -f "$folder/made.yaml" && status_is made Stopped &&
+        rtvmd delete vm made
+}
+has_agent() {
+    [ "$(field "$vmis/linux" '.status.conditions[] | select(.type == "AgentConnected").status')" = True ]
+}
+linux_runs() {
+    "$RTVMD_BINARY" image import rt-tools "$guest/disk.img" --state-dir "$folder/state" &&
+        probe_manifest linux | sed "s|64Mi|512Mi|g; s|rtvmd.io/latency-probe|rt-tools|" >"$folder/linux.yaml" &&
+        rtvmd apply -f "$folder/linux.yaml" && wait_for 60 phase_is linux Running && wait_for 120 has_agent
+}
+asks_the_guest() {
+    says '"kernelRelease": "6' guestosinfo linux && says '"items"' userlist linux && says '"items"' fslist linux
+}
+# What is typed reaches the guest's shell, and its answer comes back.
+types_into_the_console() {
+    # shellcheck disable=SC2016
+    (sleep 2; printf '\necho answer-$((6*7))\n'; sleep 4; printf '\035'; sleep 1) |
+        timeout 30 script -qec "$virtctl --server $server console linux" /dev/null >"$folder/console" 2>&1 9>&-
+    grep -q '^answer-42' "$folder/console" || { cat -v "$folder/console"; return 1; }
+}
+# As in KubeVirt: who comes later gets it.
+hands_the_console_over() {
+    (sleep 9; printf '\035') | timeout 30 script -qec "$virtctl --server $server console linux" /dev/null >"$folder/first" 2>&1 9>&- &
+    first=$!
+    wait_for 5 grep -q 'Successfully connected' "$folder/first" && types_into_the_console
+    result=$?
+    wait "$first"
+    grep -q 'You were disconnected from the console' "$folder/first" || { cat -v "$folder/first"; return 1; }
+    return "$result"
+}
+streams_misbehave() {
+    rtvmd start vm && wait_for 30 phase_is vm Running &&
+        python3 tests/integration/streams.py "$folder/api.sock" "$(cat "$folder/daemon.pid")" vm
+}
+ends_amid_streams() {
+    rtvmd start vm && wait_for 30 phase_is vm Running || return 1
+    (sleep 9; printf '\035') | timeout 30 script -qec "$virtctl --server $server console vm" /dev/null >"$folder/first" 2>&1 9>&- &
+    first=$!
+    wait_for 5 grep -q 'Successfully connected' "$folder/first" || return 1
+    daemon_stop
+    wait "$first"
+    grep -q 'You were disconnected from the console' "$folder/first" && daemon_start && wait_for 30 phase_is vm Running
 }
 stops() {
     says "VM vm was scheduled to stop" stop vm --force --grace-period 0 && wait_for 30 is_missing "$vmis/vm"
@@ -93,6 +166,9 @@ shows_the_screen() {
 check "serves on loopback" serves
 server=$(sed -n 's/.*listening url=//p' "$folder/daemon.log")
 check "version" says 'Server Version: version.Info{GitVersion:"v1' version
+check "start --dry-run" only_tries
+check "start --paused, unpause vm, pause --dry-run" starts_paused
+check "stop" stops
 check "start" starts
 check "start of what runs" refuses "VM is already running" start vm
 check "pause vm" says "VMI vm was scheduled to pause" pause vm vm
@@ -100,12 +176,17 @@ check "pause again" refuses "already paused" pause vmi vm
 check "unpause" says "VMI vm was scheduled to unpause" unpause vmi vm
 check "console shows what the guest prints" shows_the_console
 check "vnc --proxy-only" shows_the_screen
+check "vnc screenshot" takes_a_picture
+check "port-forward and ssh without an address" has_no_port
+check "create vm" makes_manifests
 check "addvolume --persist" plugs_a_volume
 check "addvolume of what is there" refuses "already exists" addvolume vm --volume-name=data
 check "addvolume of no claim" refuses "is not a DataVolume or PersistentVolumeClaim" addvolume vm --volume-name=none
 check "removevolume --persist" unplugs_it
 check "removevolume of what began with it" refuses "not hotpluggable" removevolume vm --volume-name=probe
-check "guestosinfo without an agent" refuses "Error getting guestosinfo" guestosinfo vm
+check "guestosinfo without an agent" refuses "VMI does not have guest agent connected" guestosinfo vm
+check "userlist without an agent" refuses "VMI does not have guest agent connected" userlist vm
+check "fslist without an agent" refuses "VMI does not have guest agent connected" fslist vm
 check "soft-reboot" says "VMI vm was scheduled to soft-reboot" soft-reboot vm
 check "restart --force" restarts
 check "expand --vm" says "runStrategy: Manual" expand --vm vm
@@ -115,5 +196,21 @@ check "stop of what does not run" refuses "VM is not running" stop vm
 check "console of what does not run" refuses "not found" console vm --timeout 1
 check "start of what is not there" refuses 'virtualmachine.kubevirt.io \\*"none\\*" not found' start none
 check "migrate has nowhere to go" refuses "one host" migrate vm
+check "what only a cluster has" refuses_what_is_no_host
+check "web sockets that misbehave" streams_misbehave
+check "stop" stops
+guest=$(tests/setup/rt_guest.sh --tools 2>"$folder/rt.log")
+case $? in
+0)
+    check "a Linux guest with an agent runs" linux_runs
+    check "guestosinfo, userlist, fslist of the agent" asks_the_guest
+    check "console: bytes go both ways" types_into_the_console
+    check "a second console ends the first one" hands_the_console_over
+    rtvmd delete vm linux >/dev/null && wait_for 60 is_missing "$vmis/linux"
+    ;;
+77) skip "a Linux guest with an agent" "$(head -n 1 "$folder/rt.log")" ;;
+*) not_ok "a Linux guest with an agent: $(head -n 1 "$folder/rt.log")" ;;
+esac
+check "the daemon ends amid a console" ends_amid_streams
 clean_up
 finish

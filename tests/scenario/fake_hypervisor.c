@@ -464,6 +464,11 @@ int hypervisor_screen(struct hypervisor *hypervisor, const char *name, struct er
     return need_up("screen", name, &domain, err) ? -1 : dup(STDIN_FILENO);
 }
 
+int hypervisor_screenshot(struct hypervisor *hypervisor, const char *name, struct error *err)
+{
+    return hypervisor_screen(hypervisor, name, err);
+}
+
 /* ---- statistics: every domain that is up has the same */
 void domain_statistics_finish(struct domain_statistics *statistics)
 {

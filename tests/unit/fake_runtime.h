@@ -122,6 +122,12 @@ void runtime_screen(struct runtime *runtime, const char *namespace_, const char 
     answer(fd, fd < 0 ? &err : NULL, arg);
 }
 
+void runtime_screenshot(struct runtime *runtime, const char *namespace_, const char *name, runtime_stream *answer,
+                        void *arg)
+{
+    runtime_screen(runtime, namespace_, name, answer, arg);
+}
+
 json_t *runtime_host_change(struct runtime *runtime, const char *name)
 {
     (void)runtime;

@@ -1,5 +1,7 @@
 #include "api/api.c"
 
+#include <fcntl.h>
+
 #include "api/wire/columns.h"
 #include "tests/test.h"
 #include "tests/unit/api_client.h"
@@ -313,6 +315,14 @@ static void subresources_reach_the_runtime(void)
     asked.failure.kind = ERROR_NONE;
     a = ask("GET", SUBS "virtualmachineinstances/x/guestosinfo", "");
     CHECK_TEXT(says(a, "asked"), "guestosinfo");
+    fail(&asked.failure, ERROR_CONFLICT, "VMI does not have guest agent connected");
+    ask("GET", SUBS "virtualmachineinstances/x/guestosinfo", "");
+    CHECK_INT(status, 500); /* text, of which virtctl shows what it would hide of a Status */
+    CHECK(strstr(answer_head, "Content-Type: text/plain") != NULL);
+    a = ask("GET", SUBS "virtualmachineinstances/x/userlist", "");
+    CHECK_INT(status, 409);
+    CHECK_TEXT(says(a, "message"), "VMI does not have guest agent connected");
+    asked.failure.kind = ERROR_NONE;
     ask("GET", SUBS "virtualmachines/x/start", "");
     CHECK_INT(status, 405);
     ask("PUT", SUBS "virtualmachines/x/fly", "");
@@ -320,6 +330,62 @@ static void subresources_reach_the_runtime(void)
     a = ask("PUT", SUBS "expand-vm-spec", VM("e"));
     CHECK_INT(status, 200);
     CHECK_TEXT(says(a, "spec.runStrategy"), "Always");
+}
+
+static void what_is_not_served_is_explained(void)
+{
+    static const struct {
+        const char *method, *path;
+        int status;
+        const char *says;
+    } CASES[] = {
+        {"PUT", SUBS "virtualmachines/x/migrate", 409, "nowhere to migrate to"},
+        {"PUT", SUBS "virtualmachines/x/memorydump", 409, "virsh dump"},
+        {"GET", SUBS "virtualmachineinstances/x/usbredir", 409, "redirects no USB"},
+        {"GET", "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancemigrations", 404, "no migrations"},
+        {"GET", "/apis/kubevirt.io/v1/virtualmachineinstancemigrations", 404, "no migrations"},
+        {"GET", "/apis/kubevirt.io/v1/kubevirts", 404, "rtvmd.yaml"},
+        {"POST", "/apis/export.kubevirt.io/v1alpha1/namespaces/default/virtualmachineexports", 404,
+         "files of this host"},
+        {"GET", "/apis/cdi.kubevirt.io/v1beta1/namespaces/default/datavolumes/x", 404, "rtvmd image import"},
+        {"GET", "/apis/subresources.kubevirt.io/v1/guestfs", 404, "guestfish"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        const json_t *a = ask(CASES[i].method, CASES[i].path, "");
+        CHECK_INT(status, CASES[i].status);
+        CHECK(strstr(says(a, "message"), CASES[i].says) != NULL);
+    }
+    static const char *const OTHERS[] = {"/apis/kubevirt.io/v1/kubevirtsx", "/apis/kubevirt.iox/v1/kubevirts",
+                                         "/apis/export.kubevirt.io", "/apis/none/v1/kubevirts", "/api/v1/none"};
+    for (size_t i = 0; i < ARRAY_SIZE(OTHERS); i++) {
+        const json_t *a = ask("GET", OTHERS[i], "");
+        CHECK_INT(status, 404);
+        CHECK(strchr(says(a, "message"), ':') == NULL);
+    }
+    const json_t *a =
+        ask("POST", "/api/v1/namespaces/default/persistentvolumeclaims",
+            "{\"metadata\":{\"name\":\"u\",\"annotations\":{\"cdi.kubevirt.io/storage.upload.target\":\"\"}}}");
+    CHECK_INT(status, 422);
+    CHECK(strstr(says(a, "message"), "rtvmd image import") != NULL);
+    int fd = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    CHECK(write(fd, "P6 picture", 10) == 10);
+    ask("GET", SUBS "virtualmachineinstances/x/vnc/screenshot", "");
+    CHECK_INT(status, 400);
+    asked.screen_fd = fd;
+    ask("GET", SUBS "virtualmachineinstances/x/vnc/screenshot?moveCursor=true", "");
+    CHECK_INT(status, 200);
+    CHECK(strstr(answer_head, "Content-Type: image/x-portable-pixmap") != NULL);
+    CHECK(pwrite(fd, "\x89PNG", 4, 0) == 4);
+    ask("GET", SUBS "virtualmachineinstances/x/vnc/screenshot", "");
+    CHECK(strstr(answer_head, "Content-Type: image/png") != NULL);
+    asked.screen_fd = 0;
+    close(fd);
+    ask("GET", SUBS "virtualmachineinstances/x/vnc/other", "");
+    CHECK_INT(status, 404);
+    ask("GET", SUBS "virtualmachineinstances/x/vnc/screenshot/more", "");
+    CHECK_INT(status, 404);
+    ask("PUT", SUBS "virtualmachines/x/start/more", "");
+    CHECK_INT(status, 404);
 }
 
 static void discovery_describes_it_all(void)
@@ -583,6 +649,7 @@ int main(void)
     RUN(finalizers_hold);
     RUN(owned_objects_follow_their_owner);
     RUN(subresources_reach_the_runtime);
+    RUN(what_is_not_served_is_explained);
     RUN(discovery_describes_it_all);
     RUN(watches_follow);
     RUN(a_watch_begins_with_a_long_list);

@@ -77,8 +77,8 @@ static void old_changes_are_forgotten(void)
     struct error err;
     unsigned count = 0;
     uint64_t since = store_version(store);
-    json_t *map = json_pack("{s:s, s:s, s:{s:s, s:s}}", "kind", "ConfigMap", "apiVersion", "v1", "metadata", "name", "a",
-                            "namespace", "default");
+    json_t *map = json_pack("{s:s, s:s, s:{s:s, s:s}}", "kind", "ConfigMap", "apiVersion", "v1", "metadata", "name",
+                            "a", "namespace", "default");
     CHECK_INT(store_create(store, map, NULL, &err), 0);
     CHECK_INT(store_flush(store, &err), 0);
     CHECK_INT(store_forget_changes(store, 3600000), 1); /* not so soon */

@@ -322,6 +322,54 @@ static void a_token_that_is_revoked_ends_its_tunnels(void)
     close(guest);
 }
 
+/* The device does not take what a client said before it left; the next one does not wait for that. */
+static void a_device_that_does_not_listen_is_free_for_the_next_one(void)
+{
+    int fd = upgrade(CONSOLE);
+    int guest = device_accept();
+    hear(fd, "\r\n\r\n");
+    auto_text much = {0};
+    auto_free char *block = must_calloc(LIMIT_TUNNEL_BYTES / 4, 1);
+    for (unsigned i = 0; i < 4; i++) /* more than a socket takes, less than the client has to wait for */
+        frame_write(FRAME_DATA, true, block, LIMIT_TUNNEL_BYTES / 4, &much);
+    size_t sent = 0;
+    for (unsigned idle = 0; idle < 50 && sent < much.length;) {
+        ssize_t n = write(fd, much.data + sent, much.length - sent);
+        idle = n < 0 ? idle + 1 : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        loop_run_once(loop, false);
+    }
+    CHECK_INT(sent, much.length);
+    close(fd);
+    turn(20);
+    CHECK_INT(tunnels_count(api->tunnels), 1); /* there is something to be delivered */
+    ask("GET", CONSOLE "?preserveSession=true", "");
+    CHECK_INT(status, 400); /* no web socket, but nobody to be preserved either */
+    fd = upgrade(CONSOLE);
+    int next = device_accept();
+    hear(fd, "\r\n\r\n");
+    CHECK_INT(tunnels_count(api->tunnels), 1);
+    close(guest);
+    for (unsigned i = 0; i < 16; i++) { /* more than may wait at the device's socket: it is tried again */
+        int later = upgrade(CONSOLE);
+        turn(1);
+        close(fd);
+        fd = later;
+    }
+    CHECK_INT(tunnels_count(api->tunnels), 1);
+    CHECK(api->tunnels->first->call != NULL);
+    close(next);
+    while ((next = accept4(device_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        close(next);
+    CHECK(strstr(hear(fd, "\r\n\r\n"), " 101 ") != NULL);
+    next = device_accept();
+    close(next);
+    hear(fd, "\x88\x02\x03\xe8");
+    close(fd);
+    turn(20);
+    CHECK_INT(tunnels_count(api->tunnels), 0);
+}
+
 int main(void)
 {
     if (!api_begin())
@@ -331,6 +379,7 @@ int main(void)
     RUN(screens_come_open);
     RUN(what_a_leaving_client_said_is_delivered);
     RUN(a_slow_reader_stops_the_guest);
+    RUN(a_device_that_does_not_listen_is_free_for_the_next_one);
     RUN(pings_do_not_pile_up);
     RUN(nobody_talks_to_a_device_that_is_gone_for_ever);
     RUN(a_token_that_is_revoked_ends_its_tunnels);
