@@ -51,6 +51,37 @@ json_t *read_in_form(const struct call *call, enum table_include include, json_t
     return table_render(call->target.resource, one, meta, include, true);
 }
 
+static bool is_said(const char *value)
+{
+    return value && value[0];
+}
+
+int read_check_options(const struct call *call, bool is_watch, struct error *err)
+{
+    const char *match = http_query(call->http, "resourceVersionMatch");
+    const char *version = http_query(call->http, "resourceVersion");
+    const char *initial = http_query(call->http, "sendInitialEvents");
+    const char *wrong = NULL;
+    if (is_watch && initial && !text_equal(match, "NotOlderThan"))
+        wrong = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to "
+                "NotOlderThan";
+    else if (is_watch && !initial && is_said(match))
+        wrong = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents "
+                "is provided";
+    else if (!is_watch && initial)
+        wrong = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list";
+    else if (is_said(match) && !is_watch && !is_said(version))
+        wrong = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided";
+    else if (is_said(match) && strcmp(match, "Exact") != 0 && strcmp(match, "NotOlderThan") != 0)
+        wrong = "resourceVersionMatch: Unsupported value: supported values: \"Exact\", \"NotOlderThan\"";
+    else if (text_equal(match, "Exact") && text_equal(version, "0"))
+        wrong = "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion "
+                "\"0\"";
+    else if (is_said(match) && is_said(http_query(call->http, "continue")))
+        wrong = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided";
+    return wrong ? fail(err, ERROR_INVALID, "ListOptions.meta.k8s.io \"\" is invalid: %s", wrong) : 0;
+}
+
 static int get_now(struct call *call, struct error *err)
 {
     const struct target *t = &call->target;
@@ -100,10 +131,10 @@ static int page_read(struct page *page, const struct call *call, struct error *e
     auto_free char *version = must_strndup(token, key ? (size_t)(key - token) : 0);
     if (!key || !strchr(key, '/') || !text_to_u64(version, &page->version))
         return fail(err, ERROR_BAD_REQUEST, "continue key is not valid: \"%.100s\"; it is made by the server", token);
-    if (page->version > store_version(call->api->store))
+    if (page->version > store_version(call->api->store) || page->version < store_replay_begin(call->api->store))
         return fail(err, ERROR_EXPIRED,
-                    "the provided continue parameter is too old (or of another store) to be used; "
-                    "list anew without it");
+                    "The provided continue parameter is too old to display a consistent list result. You can start a "
+                    "new list without the continue parameter.");
     page->behind = must_strdup(key + 1);
     return 0;
 }
@@ -189,7 +220,8 @@ static int list_now(struct call *call, struct error *err)
     struct read_filter filter;
     struct page page = {0};
     if (table_include_from_text(http_query(call->http, "includeObject"), &include, err) < 0 ||
-        check_version(call, err) < 0 || read_filter_init(&filter, call, err) < 0)
+        read_check_options(call, false, err) < 0 || check_version(call, err) < 0 ||
+        read_filter_init(&filter, call, err) < 0)
         return -1;
     int result = page_read(&page, call, err);
     if (result == 0) {

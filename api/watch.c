@@ -11,7 +11,7 @@
  * the begin seamless: replay what the log has since the version asked for (or tell the whole list), then follow.
  *
  * Node, Placement and HostChange are not stored but made from what runs; their watchers keep what they told last and
- * compare whenever a VMI changes. */
+ * compare whenever a VMI changes, and with every bookmark. */
 
 struct watcher {
     struct watches *watches;
@@ -256,6 +256,8 @@ static void bookmarks_due(void *arg)
         if (!w->wants_bookmarks)
             continue;
         again = true;
+        if (is_made(w))
+            tell_made(w);
         send_bookmark(w, false);
     }
     if (again)
@@ -311,6 +313,42 @@ static void replayed(const struct store_change *change, void *arg)
     tell_change(arg, change);
 }
 
+/* A made resource has no log. What is newer than the client's list is told; what went meanwhile is what VMIs went. */
+static void tell_gone(const struct store_change *change, void *arg)
+{
+    struct watcher *watcher = arg;
+    const struct target *t = &watcher->call.target;
+    if (change->type != STORE_DELETED || strcmp(change->kind, "VirtualMachineInstance") != 0 ||
+        t->resource->source != SOURCE_PLACEMENT || !is_for(watcher, change->object))
+        return;
+    const char *name = json_text_at(change->object, "metadata.name", "");
+    auto_free char *key = must_format("%s/%s", change->namespace_, name);
+    auto_free char *api_version = resource_api_version(t->resource, t->version);
+    if (json_object_get(watcher->told, key))
+        return;
+    auto_json *gone = json_pack("{s:s, s:s, s:{s:s, s:s, s:o}}", "apiVersion", api_version, "kind", t->resource->kind,
+                                "metadata", "name", name, "namespace", change->namespace_, "resourceVersion",
+                                json_sprintf("%llu", (unsigned long long)change->version));
+    send_json(watcher, "DELETED", in_form(watcher, gone));
+}
+
+static int tell_made_since(struct watcher *watcher, uint64_t since, struct error *err)
+{
+    auto_json *list = matching(watcher, &watcher->version);
+    watcher->told = by_key(list);
+    if (since == watcher->version)
+        return 0;
+    size_t i;
+    json_t *object;
+    json_array_foreach(list, i, object)
+    {
+        uint64_t version;
+        if (text_to_u64(json_text_at(object, "metadata.resourceVersion", ""), &version) && version > since)
+            send_json(watcher, "MODIFIED", in_form(watcher, object));
+    }
+    return store_replay(watcher->watches->api->store, since, tell_gone, watcher, err);
+}
+
 static void tell_list(struct watcher *watcher, bool mark_end)
 {
     auto_json *list = matching(watcher, &watcher->version);
@@ -335,7 +373,8 @@ static int wish_init(struct wish *wish, const struct call *call, struct error *e
 {
     *wish = (struct wish){.bookmarks = call_flag(call, "allowWatchBookmarks"),
                           .initial_events = call_flag(call, "sendInitialEvents")};
-    if (call_number(call, "resourceVersion", UINT64_MAX, &wish->version, err) < 0 ||
+    if (read_check_options(call, true, err) < 0 ||
+        call_number(call, "resourceVersion", UINT64_MAX, &wish->version, err) < 0 ||
         call_number(call, "timeoutSeconds", LIMIT_WATCH_S, &wish->timeout_s, err) < 0 ||
         table_include_from_text(http_query(call->http, "includeObject"), &wish->include, err) < 0)
         return -1;
@@ -376,8 +415,10 @@ static void tell_begin(struct watcher *watcher, const struct wish *wish)
     int replay = 0;
     watcher->version = wish->version;
     watcher->is_listing = true;
-    if (wish->version == 0 || wish->initial_events || is_made(watcher))
+    if (wish->version == 0 || wish->initial_events)
         tell_list(watcher, wish->initial_events && wish->bookmarks);
+    else if (is_made(watcher))
+        replay = tell_made_since(watcher, wish->version, &failure);
     else
         replay = store_replay(watcher->watches->api->store, wish->version, replayed, watcher, &failure);
     watcher->is_listing = false;

@@ -147,6 +147,11 @@ size_t store_forget_changes(struct store *store, uint64_t age_ms)
     return store->log_count;
 }
 
+uint64_t store_replay_begin(const struct store *store)
+{
+    return store->log_since;
+}
+
 int store_replay(struct store *store, uint64_t since, void (*callback)(const struct store_change *change, void *arg),
                  void *arg, struct error *err)
 {

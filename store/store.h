@@ -84,6 +84,8 @@ struct store_watch;
 struct store_watch *store_watch(struct store *store, void (*callback)(const struct store_change *change, void *arg),
                                 void *arg);
 void store_unwatch(struct store_watch *watch); /* NULL is fine; allowed inside the callback */
+/* The oldest version that can be replayed from. */
+uint64_t store_replay_begin(const struct store *store);
 /* Replays changes after `since` from the bounded in-memory log. ERROR_EXPIRED when they are no longer all there. */
 int store_replay(struct store *store, uint64_t since, void (*callback)(const struct store_change *change, void *arg),
                  void *arg, struct error *err);

@@ -482,7 +482,7 @@ static void watches_filter(void)
     close(fd);
 
     fd = dial();
-    send_request(fd, "GET", "/api/v1/nodes?watch=true&allowWatchBookmarks=true&sendInitialEvents=true",
+    send_request(fd, "GET", "/api/v1/nodes?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
                  "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n", "");
     const char *answer = hear(fd, "initial-events-end");
     CHECK(strstr(answer, "\"Ready\"") != NULL);
@@ -508,6 +508,9 @@ static void old_versions_are_gone(void)
     CHECK(strstr(answer, "\"type\":\"ERROR\"") != NULL);
     CHECK(strstr(answer, "\"code\":410") != NULL);
     close(fd);
+    const json_t *a = ask("GET", MAPS "?limit=1&continue=2.default/a", "");
+    CHECK_INT(status, 410);
+    CHECK_TEXT(says(a, "reason"), "Expired");
 }
 
 static void host_changes_are_shown(void)

@@ -121,6 +121,63 @@ static void immutable_is_immutable(void)
     ask("DELETE", SECRETS "/typed", "");
 }
 
+static void list_options_must_go_together(void)
+{
+    static const char *const WRONG[] = {
+        "?resourceVersionMatch=Exact",
+        "?resourceVersion=0&resourceVersionMatch=Exact",
+        "?resourceVersion=1&resourceVersionMatch=Sometimes",
+        "?resourceVersion=1&resourceVersionMatch=NotOlderThan&limit=1&continue=1.default/a",
+        "?sendInitialEvents=true",
+        "?watch=true&sendInitialEvents=true",
+        "?watch=true&resourceVersionMatch=NotOlderThan",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(WRONG); i++) {
+        auto_free char *target = must_format("%s%s", MAPS, WRONG[i]);
+        const json_t *a = ask("GET", target, "");
+        CHECK_INT(status, 422);
+        CHECK(strstr(says(a, "message"), "ListOptions.meta.k8s.io \"\" is invalid: ") != NULL);
+    }
+    ask("GET", MAPS "?resourceVersion=0&resourceVersionMatch=NotOlderThan", "");
+    CHECK_INT(status, 200);
+}
+
+#define PLACEMENTS "/apis/rtvmd.io/v1alpha1/namespaces/default/placements"
+
+/* kubectl get -w: lists, then watches from there. Returns what a second of watching tells. */
+static const char *watched_since(const char *version)
+{
+    auto_free char *target = must_format("%s?watch=true&timeoutSeconds=1&resourceVersion=%s", PLACEMENTS, version);
+    int fd = dial();
+    send_request(fd, "GET", target, "", "");
+    const char *told = hear(fd, NULL);
+    close(fd);
+    return told;
+}
+
+static void what_is_made_is_not_told_twice(void)
+{
+#define VMIS "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances"
+    ask("POST", VMIS, "{\"kind\":\"VirtualMachineInstance\",\"metadata\":{\"name\":\"gone\"},\"spec\":{}}");
+    CHECK_INT(status, 201);
+    fake_placements =
+        json_pack("[{s:s, s:s, s:{s:s, s:s, s:s}}]", "kind", "Placement", "apiVersion", "rtvmd.io/v1alpha1", "metadata",
+                  "name", "stays", "namespace", "default", "resourceVersion", "1");
+    const json_t *a = ask("GET", PLACEMENTS, "");
+    auto_free char *version = must_strdup(says(a, "metadata.resourceVersion"));
+    const char *told = watched_since(version);
+    CHECK(strstr(told, "200 OK") != NULL);
+    CHECK(strstr(told, "\"type\"") == NULL);
+    ask("DELETE", VMIS "/gone", "");
+    json_put_at(json_array_get(fake_placements, 0), "metadata.resourceVersion",
+                json_sprintf("%llu", (unsigned long long)store_version(store)));
+    told = watched_since(version);
+    CHECK(strstr(told, "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Placement\"") != NULL);
+    CHECK(strstr(told, "\"type\":\"DELETED\"") != NULL && strstr(told, "\"name\":\"gone\"") != NULL);
+    CHECK(strstr(told, "ADDED") == NULL);
+    json_decref(take(fake_placements));
+}
+
 int main(void)
 {
     if (!api_begin())
@@ -132,6 +189,8 @@ int main(void)
     RUN(a_dry_run_makes_no_version);
     RUN(on_its_way_out_nothing_new_holds_it);
     RUN(immutable_is_immutable);
+    RUN(list_options_must_go_together);
+    RUN(what_is_made_is_not_told_twice);
     api_end();
     return test_end();
 }
