@@ -181,6 +181,14 @@ static json_t *schema_of_rows(const struct schema_kind *kind)
     return schema;
 }
 
+/* Old clients check what they send by the swagger document, status and all: there it stays open. */
+static void add_status(json_t *schema, const struct resource *resource)
+{
+    for (size_t i = 0; i < SCHEMA_STATUS_COUNT; i++)
+        for (size_t k = 0; strcmp(SCHEMA_STATUS[i].kind, resource->kind) == 0 && k < SCHEMA_STATUS[i].row_count; k++)
+            add_row(schema, &SCHEMA_STATUS[i].row[k]);
+}
+
 static json_t *schema_of_kind(const struct resource *resource)
 {
     for (size_t i = 0; i < SCHEMA_KIND_COUNT; i++)
@@ -197,6 +205,8 @@ json_t *schema_of(const struct resource *resource, const char *version, const ch
     if (text_starts_with(ref_prefix, "#/definitions")) { /* swagger 2.0 refers directly */
         json_decref(metadata);
         metadata = json_pack("{s:s}", "$ref", ref);
+    } else {
+        add_status(schema, resource);
     }
     add_property(schema, "metadata", metadata);
     json_object_set_new(

@@ -21,6 +21,9 @@ struct schema_kind {
 };
 extern const struct schema_kind SCHEMA_KINDS[];
 extern const size_t SCHEMA_KIND_COUNT;
+/* What is written into the status of VMs (schema_status.c). */
+extern const struct schema_kind SCHEMA_STATUS[];
+extern const size_t SCHEMA_STATUS_COUNT;
 
 /* "io.kubevirt.v1.VirtualMachine", as an API server names definitions. The caller frees. */
 char *schema_name(const struct resource *resource, const char *version);

@@ -79,6 +79,12 @@ discovery() {
     check "$version: explain a field in our words" prints "SCHED_FIFO" explain vmi.spec.domain.cpu.realtime
     check "$version: explain --recursive" prints "guestMappingPassthrough" explain vm --recursive
     check "$version: explain a core kind" prints "configMap volume" explain configmap.data
+    if newer_than 24; then
+        check "$version: explain a field of the status" prints "State in one word" explain vm.status.printableStatus
+    else
+        skip "$version: explain a field of the status" "only documents of OpenAPI 3 have it"
+    fi
+    check "$version: explain a kind of ours" prints "fifoPriority" explain placement.spec
     check "$version: auth can-i" prints "^yes$" auth can-i create virtualmachines
     if newer_than 27; then
         check "$version: auth whoami" prints "Username" auth whoami
@@ -224,6 +230,7 @@ odd_field_is_old_news() {
     grep -q 'unknown field "spec.template.spec.domain.cpu.coros"' "$folder/out" || return 1
     k label vm conv seen=yes >"$folder/out" 2>&1 && ! grep -q Warning "$folder/out" || return 1
     newer_than 24 || return 0 # older ones ask their own schema first
+    # shellcheck disable=SC2016
     printf '#!/bin/sh\nsed -i s/seen:.*/seen:\\ twice/ "$1"\n' >"$folder/editor"
     KUBE_EDITOR="$folder/editor" prints "edited" edit vm conv
 }
