@@ -242,6 +242,7 @@ void api_free(struct api *api)
     watches_free(api->watches);
     http_server_free(api->http);
     meter_free(api->meter);
+    json_decref(api->openapi_hashes);
     quiet_free(api->quiet);
     free(api);
 }

@@ -21,6 +21,7 @@ struct api {
     struct watches *watches;
     struct tunnels *tunnels;
     struct quiet *quiet;
+    json_t *openapi_hashes; /* of "apis/GROUP/VERSION": text; NULL until somebody asks (openapi.c) */
     struct store_watch *collector; /* follows deletions: see collect.c */
 };
 

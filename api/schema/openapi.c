@@ -5,6 +5,7 @@
 
 #include "api/schema/openapi_pb.h"
 #include "api/schema/schema.h"
+#include "api/wire/digest.h"
 #include "rtvmd/version.h"
 
 /* ---- operations: enough for a client to find kinds by path, and to see that the server validates fields itself */
@@ -108,26 +109,6 @@ static json_t *info(void)
 
 /* ---- version 3: an index, and a document per group and version */
 
-static void index_add(json_t *paths, const struct resource *r, const char *version)
-{
-    auto_free char *api_version = resource_api_version(r, version);
-    auto_free char *key = must_format("%s/%s", r->group[0] ? "apis" : "api", api_version);
-    json_object_set_new(
-        paths, key,
-        json_pack("{s:o}", "serverRelativeURL", json_sprintf("/openapi/v3/%s?hash=%s", key, RTVMD_VERSION)));
-}
-
-int openapi_v3_index(struct call *call, struct error *err)
-{
-    (void)err;
-    json_t *paths = json_object();
-    for (const struct resource *r = RESOURCES; r < RESOURCES + RESOURCE_COUNT; r++)
-        for (size_t i = 0; i < ARRAY_SIZE(r->version) && r->version[i]; i++)
-            index_add(paths, r, r->version[i]);
-    call_answer(call, 200, json_pack("{s:o}", "paths", paths));
-    return 0;
-}
-
 static bool is_in(const struct resource *r, const char *version, const char *key)
 {
     auto_free char *api_version = resource_api_version(r, version);
@@ -135,9 +116,9 @@ static bool is_in(const struct resource *r, const char *version, const char *key
     return strcmp(wanted, key) == 0;
 }
 
-int openapi_v3_group(struct call *call, struct error *err)
+/* The document of "apis/GROUP/VERSION"; NULL when there is no such thing. */
+static json_t *group_document(const char *key)
 {
-    const char *key = http_path(call->http) + strlen("/openapi/v3/");
     json_t *paths = json_object();
     json_t *schemas = json_object();
     for (const struct resource *r = RESOURCES; r < RESOURCES + RESOURCE_COUNT; r++) {
@@ -153,12 +134,67 @@ int openapi_v3_group(struct call *call, struct error *err)
     json_object_set_new(schemas, SCHEMA_METADATA, schema_of_metadata());
     json_t *document = json_pack("{s:s, s:o, s:o, s:{s:o}}", "openapi", "3.0.0", "info", info(), "paths", paths,
                                  "components", "schemas", schemas);
-    if (found) {
-        call_answer(call, 200, document);
-        return 0;
-    }
+    if (found)
+        return document;
     json_decref(document);
-    return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
+    return NULL;
+}
+
+/* Documents are large and never change while the daemon runs: kubectl, which asks with every apply, keeps what it has
+ * under a name with the right hash. */
+static const json_t *hashes(struct api *api)
+{
+    if (api->openapi_hashes)
+        return api->openapi_hashes;
+    api->openapi_hashes = json_object();
+    for (const struct resource *r = RESOURCES; r < RESOURCES + RESOURCE_COUNT; r++) {
+        for (size_t i = 0; i < ARRAY_SIZE(r->version) && r->version[i]; i++) {
+            auto_free char *api_version = resource_api_version(r, r->version[i]);
+            auto_free char *key = must_format("%s/%s", r->group[0] ? "apis" : "api", api_version);
+            if (json_object_get(api->openapi_hashes, key))
+                continue;
+            auto_json *document = group_document(key);
+            auto_free char *text = json_to_text(document);
+            char hash[DIGEST_TEXT_MAX];
+            digest_text(text, strlen(text), hash);
+            json_object_set_new(api->openapi_hashes, key, json_string(hash));
+        }
+    }
+    return api->openapi_hashes;
+}
+
+int openapi_v3_index(struct call *call, struct error *err)
+{
+    (void)err;
+    json_t *paths = json_object();
+    const char *key;
+    json_t *hash;
+    json_object_foreach((json_t *)hashes(call->api), key, hash) json_object_set_new(
+        paths, key,
+        json_pack("{s:o}", "serverRelativeURL", json_sprintf("/openapi/v3/%s?hash=%s", key, json_string_value(hash))));
+    call_answer(call, 200, json_pack("{s:o}", "paths", paths));
+    return 0;
+}
+
+int openapi_v3_group(struct call *call, struct error *err)
+{
+    auto_free char *key = must_strdup(http_path(call->http) + strlen("/openapi/v3/"));
+    key[strlen(key) - (key[0] && key[strlen(key) - 1] == '/')] = '\0';
+    const char *hash = json_string_value(json_object_get(hashes(call->api), key));
+    if (!hash)
+        return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
+    auto_free char *tag = must_format("\"%s\"", hash);
+    http_add_header(call->http, "ETag", tag);
+    http_add_header(call->http, "Vary", "Accept");
+    if (text_equal(http_query(call->http, "hash"), hash))
+        http_add_header(call->http, "Cache-Control", "public, immutable, max-age=31536000");
+    else
+        http_add_header(call->http, "Cache-Control", "no-cache");
+    if (text_equal(http_header(call->http, "If-None-Match"), tag))
+        call_answer_empty(call, 304);
+    else
+        call_answer(call, 200, group_document(key));
+    return 0;
 }
 
 /* ---- version 2: one document for everything */

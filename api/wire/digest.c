@@ -2,6 +2,8 @@
 
 #include <mbedtls/base64.h>
 #include <mbedtls/sha1.h>
+#include <mbedtls/sha256.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,15 @@ void base64_write(const void *bytes, size_t length, struct text *out)
     if (mbedtls_base64_encode(encoded, size, &written, bytes, length) != 0)
         abort(); /* the buffer is as large as it must be */
     text_append_n(out, encoded, written);
+}
+
+void digest_text(const void *bytes, size_t length, char ret_text[DIGEST_TEXT_MAX])
+{
+    unsigned char digest[32];
+    if (mbedtls_sha256_ret(bytes, length, digest, 0) != 0)
+        abort(); /* software without parameters that could be wrong */
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
 }
 
 void websocket_accept(const char *key, char ret_accept[WEBSOCKET_ACCEPT_MAX])

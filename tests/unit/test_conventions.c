@@ -178,6 +178,29 @@ static void what_is_made_is_not_told_twice(void)
     json_decref(take(fake_placements));
 }
 
+static void openapi_documents_are_kept_by_their_hash(void)
+{
+    const json_t *a = ask("GET", "/openapi/v3", "");
+    const json_t *entry = json_object_get(json_object_get(a, "paths"), "apis/rtvmd.io/v1alpha1");
+    auto_free char *url = must_strdup(says(entry, "serverRelativeURL"));
+    const char *hash = strstr(url, "?hash=") + strlen("?hash=");
+    CHECK_INT(strlen(hash), 64);
+    a = ask("GET", url, "");
+    CHECK_INT(status, 200);
+    CHECK(json_object_get(json_at(a, "components.schemas"), "io.rtvmd.v1alpha1.Placement") != NULL);
+    auto_free char *tag = must_format("ETag: \"%s\"", hash);
+    CHECK(strstr(answer_head, tag) != NULL);
+    CHECK(strstr(answer_head, "Cache-Control: public, immutable") != NULL);
+    auto_free char *known = must_format("If-None-Match: \"%s\"\r\n", hash);
+    CHECK(ask_with("GET", "/openapi/v3/apis/rtvmd.io/v1alpha1", known, "") == NULL);
+    CHECK_INT(status, 304);
+    ask_with("GET", "/openapi/v3/apis/rtvmd.io/v1alpha1/", "If-None-Match: \"x\"\r\n", "");
+    CHECK_INT(status, 200);
+    CHECK(strstr(answer_head, "Cache-Control: no-cache") != NULL);
+    ask("GET", "/openapi/v3/apis/nobody.io/v1", "");
+    CHECK_INT(status, 404);
+}
+
 int main(void)
 {
     if (!api_begin())
@@ -191,6 +214,7 @@ int main(void)
     RUN(immutable_is_immutable);
     RUN(list_options_must_go_together);
     RUN(what_is_made_is_not_told_twice);
+    RUN(openapi_documents_are_kept_by_their_hash);
     api_end();
     return test_end();
 }
