@@ -243,6 +243,7 @@ void api_free(struct api *api)
     http_server_free(api->http);
     meter_free(api->meter);
     json_decref(api->openapi_hashes);
+    json_decref(api->openapi_v2_hash);
     quiet_free(api->quiet);
     free(api);
 }

@@ -21,7 +21,8 @@ struct api {
     struct watches *watches;
     struct tunnels *tunnels;
     struct quiet *quiet;
-    json_t *openapi_hashes; /* of "apis/GROUP/VERSION": text; NULL until somebody asks (openapi.c) */
+    json_t *openapi_hashes;        /* of "apis/GROUP/VERSION": text; NULL until somebody asks (openapi.c) */
+    json_t *openapi_v2_hash;       /* text; NULL until then */
     struct store_watch *collector; /* follows deletions: see collect.c */
 };
 

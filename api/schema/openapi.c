@@ -140,6 +140,29 @@ static json_t *group_document(const char *key)
     return NULL;
 }
 
+/* Steals the document. */
+static json_t *hash_of(json_t *document)
+{
+    auto_json *owned = document;
+    auto_free char *text = json_to_text(document);
+    char hash[DIGEST_TEXT_MAX];
+    digest_text(text, strlen(text), hash);
+    return json_string(hash);
+}
+
+/* Names what is answered by its hash. True: the client has it already, and was told so. */
+static bool answer_known(struct call *call, const char *hash, const char *form, const char *cache_control)
+{
+    auto_free char *tag = must_format("\"%s%s\"", hash, form);
+    http_add_header(call->http, "ETag", tag);
+    http_add_header(call->http, "Vary", "Accept");
+    http_add_header(call->http, "Cache-Control", cache_control);
+    bool is_known = text_equal(http_header(call->http, "If-None-Match"), tag);
+    if (is_known)
+        call_answer_empty(call, 304);
+    return is_known;
+}
+
 /* Documents are large and never change while the daemon runs: kubectl, which asks with every apply, keeps what it has
  * under a name with the right hash. */
 static const json_t *hashes(struct api *api)
@@ -153,11 +176,7 @@ static const json_t *hashes(struct api *api)
             auto_free char *key = must_format("%s/%s", r->group[0] ? "apis" : "api", api_version);
             if (json_object_get(api->openapi_hashes, key))
                 continue;
-            auto_json *document = group_document(key);
-            auto_free char *text = json_to_text(document);
-            char hash[DIGEST_TEXT_MAX];
-            digest_text(text, strlen(text), hash);
-            json_object_set_new(api->openapi_hashes, key, json_string(hash));
+            json_object_set_new(api->openapi_hashes, key, hash_of(group_document(key)));
         }
     }
     return api->openapi_hashes;
@@ -183,16 +202,8 @@ int openapi_v3_group(struct call *call, struct error *err)
     const char *hash = json_string_value(json_object_get(hashes(call->api), key));
     if (!hash)
         return fail(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
-    auto_free char *tag = must_format("\"%s\"", hash);
-    http_add_header(call->http, "ETag", tag);
-    http_add_header(call->http, "Vary", "Accept");
-    if (text_equal(http_query(call->http, "hash"), hash))
-        http_add_header(call->http, "Cache-Control", "public, immutable, max-age=31536000");
-    else
-        http_add_header(call->http, "Cache-Control", "no-cache");
-    if (text_equal(http_header(call->http, "If-None-Match"), tag))
-        call_answer_empty(call, 304);
-    else
+    bool is_named = text_equal(http_query(call->http, "hash"), hash);
+    if (!answer_known(call, hash, "", is_named ? "public, immutable, max-age=31536000" : "no-cache"))
         call_answer(call, 200, group_document(key));
     return 0;
 }
@@ -219,8 +230,13 @@ int openapi_v2(struct call *call, struct error *err)
 {
     (void)err;
     const char *accept = http_header(call->http, "Accept");
+    bool wants_json = !accept || !strstr(accept, OPENAPI_PB_WISH);
+    if (!call->api->openapi_v2_hash)
+        call->api->openapi_v2_hash = hash_of(openapi_v2_document());
+    if (answer_known(call, json_string_value(call->api->openapi_v2_hash), wants_json ? "" : "-pb", "no-cache"))
+        return 0;
     auto_json *document = openapi_v2_document();
-    if (!accept || !strstr(accept, OPENAPI_PB_WISH)) {
+    if (wants_json) {
         call_answer(call, 200, take(document));
         return 0;
     }

@@ -197,6 +197,15 @@ static void openapi_documents_are_kept_by_their_hash(void)
     ask_with("GET", "/openapi/v3/apis/rtvmd.io/v1alpha1/", "If-None-Match: \"x\"\r\n", "");
     CHECK_INT(status, 200);
     CHECK(strstr(answer_head, "Cache-Control: no-cache") != NULL);
+    ask_with("GET", "/openapi/v2", "Accept: application/com.github.proto-openapi.spec.v2@v1.0+protobuf\r\n", "");
+    CHECK_INT(status, 200);
+    const char *v2 = strstr(answer_head, "ETag: ");
+    CHECK(v2 != NULL && strstr(v2, "-pb\"\r\n") != NULL);
+    auto_free char *known_v2 =
+        must_format("Accept: application/com.github.proto-openapi.spec.v2@v1.0+protobuf\r\nIf-None-Match: %.*s\r\n",
+                    v2 ? (int)strcspn(v2 + strlen("ETag: "), "\r") : 0, v2 ? v2 + strlen("ETag: ") : "");
+    ask_with("GET", "/openapi/v2", known_v2, "");
+    CHECK_INT(status, 304);
     ask("GET", "/openapi/v3/apis/nobody.io/v1", "");
     CHECK_INT(status, 404);
 }
