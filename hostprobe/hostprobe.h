@@ -18,6 +18,7 @@ enum host_kernel_thread {
     HOST_THREAD_RCUC,
     HOST_THREAD_KTIMERS,
     HOST_THREAD_KSOFTIRQD,
+    HOST_THREAD_RCUB, /* RCU's boosting threads, where they may run on isolated CPUs only */
     HOST_THREAD_IRQ,
     HOST_KERNEL_THREADS,
 };

@@ -27,7 +27,7 @@ static json_t *list_text(const struct cpuset *set)
 }
 
 /* By enum host_kernel_thread. */
-static const char *const THREADS[] = {"rcuc", "ktimers", "ksoftirqd", "irq"};
+static const char *const THREADS[] = {"rcuc", "ktimers", "ksoftirqd", "rcub", "irq"};
 
 static json_t *threads_to_json(const struct host_cpu *c)
 {

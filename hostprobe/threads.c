@@ -1,6 +1,7 @@
 /* The kernel's own threads that share a CPU with a vCPU, and the priority they really have: administrators and tuned
  * profiles change it, and a FIFO vCPU that spins starves what is not above it. Per-CPU threads carry their CPU in the
- * name; an interrupt's thread runs where its interrupt goes.
+ * name; an interrupt's thread runs where its interrupt goes. rcub/N lifts whoever holds up RCU on some sixteen CPUs: a
+ * housekeeping CPU among those is enough for it. migration/N is in a class above every priority: nothing starves it.
  *
  * One small file is read for each process, and a second one for interrupt threads: a few milliseconds. In a PID
  * namespace of our own, or a recorded tree without threads, there are none: then nothing is known. */
@@ -15,10 +16,8 @@ static const struct {
     const char *prefix;
     enum host_kernel_thread kind;
 } THREADS[] = {
-    {"rcuc/", HOST_THREAD_RCUC},
-    {"ktimers/", HOST_THREAD_KTIMERS},
-    {"ksoftirqd/", HOST_THREAD_KSOFTIRQD},
-    {"irq/", HOST_THREAD_IRQ},
+    {"rcuc/", HOST_THREAD_RCUC}, {"ktimers/", HOST_THREAD_KTIMERS}, {"ksoftirqd/", HOST_THREAD_KSOFTIRQD},
+    {"rcub/", HOST_THREAD_RCUB}, {"irq/", HOST_THREAD_IRQ},
 };
 
 struct scan {
@@ -39,7 +38,8 @@ static void note(struct host *host, unsigned cpu, enum host_kernel_thread kind, 
             *p = '?';
 }
 
-static void note_irq(const struct scan *scan, const char *pid, const struct task_stat *thread)
+static void note_where_allowed(const struct scan *scan, const char *pid, enum host_kernel_thread kind,
+                               const struct task_stat *thread)
 {
     auto_text status = {0};
     struct cpuset allowed;
@@ -47,7 +47,9 @@ static void note_irq(const struct scan *scan, const char *pid, const struct task
     if (!files_read(scan->files, &status, "/proc/%s/task/%s/status", pid, pid) ||
         task_status_cpus(text_cstr(&status), &allowed, &err) < 0)
         return;
-    cpuset_foreach(cpu, &allowed) note(scan->host, (unsigned)cpu, HOST_THREAD_IRQ, thread);
+    if (kind == HOST_THREAD_RCUB && !cpuset_is_subset(&allowed, &scan->host->isolated))
+        return;
+    cpuset_foreach(cpu, &allowed) note(scan->host, (unsigned)cpu, kind, thread);
 }
 
 static void look_at(const char *pid, void *arg)
@@ -65,8 +67,8 @@ static void look_at(const char *pid, void *arg)
     for (size_t i = 0; i < ARRAY_SIZE(THREADS); i++) {
         if (!text_starts_with(thread.name, THREADS[i].prefix))
             continue;
-        if (THREADS[i].kind == HOST_THREAD_IRQ)
-            note_irq(scan, pid, &thread);
+        if (THREADS[i].kind == HOST_THREAD_IRQ || THREADS[i].kind == HOST_THREAD_RCUB)
+            note_where_allowed(scan, pid, THREADS[i].kind, &thread);
         else if (text_to_u64(thread.name + strlen(THREADS[i].prefix), &number) && number < CPUSET_MAX)
             note(scan->host, (unsigned)number, THREADS[i].kind, &thread);
     }

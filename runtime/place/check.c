@@ -322,7 +322,7 @@ static void warn_isolation(const struct board *board, const struct placement *pl
 static void list_starved(const struct board *board, const struct placement *placement, enum host_kernel_thread kind,
                          unsigned *ours, struct text *out)
 {
-    static const char *const NAMES[] = {"rcuc", "ktimers", "ksoftirqd", "irq"};
+    static const char *const NAMES[] = {"rcuc", "ktimers", "ksoftirqd", "rcub", "irq"};
     struct cpuset cpus = {0};
     struct cpuset_text list;
     int lowest = INT8_MAX;

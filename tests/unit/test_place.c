@@ -661,6 +661,10 @@ static void kernel_threads_are_looked_at_where_they_are_seen(void)
     spec.vcpu_priority[1] = 2;
     plan_again(&spec, NULL);
     CHECK(!warned("fifo-priority"));
+    host->cpu[first].thread_priority[HOST_THREAD_RCUB] = 3;
+    plan_again(&spec, NULL);
+    CHECK(warned("fifo-priority 3 is not below the kernel threads rcub (FIFO 3) on CPU"));
+    host->cpu[first].thread_priority[HOST_THREAD_RCUB] = -1;
     host->cpu[last].thread_priority[HOST_THREAD_IRQ] = 2;
     snprintf(host->cpu[last].irq_thread, sizeof(host->cpu[last].irq_thread), "irq/24-eth0");
     host->cpu[last].thread_priority[HOST_THREAD_KSOFTIRQD] = 0;

@@ -26,6 +26,7 @@ static void look(void)
 {
     struct files files = {.root = tree.root};
     memset(host, 0, sizeof *host);
+    host->isolated = cpuset_range(4, 7);
     threads_read(&files, host);
 }
 
@@ -53,6 +54,9 @@ static void threads_are_seen_by_cpu(void)
     put_thread(50, "irq/24-eth0", true, SCHED_FIFO, 50, "2-3");
     put_thread(51, "irq/25-a b", true, SCHED_FIFO, 40, "3");
     put_thread(52, "irq/26-\x01", true, SCHED_FIFO, 30, "5");
+    put_thread(60, "rcub/0", true, SCHED_FIFO, 1, "0-5"); /* has housekeeping CPUs */
+    put_thread(61, "rcub/1", true, SCHED_FIFO, 1, "6-7");
+    put_thread(62, "migration/3", true, SCHED_FIFO, 99, "3");
     put_thread(900, "rcuc/1", false, SCHED_FIFO, 9, "1");    /* a program that calls itself so */
     put_thread(901, "rcuc/99999", true, SCHED_FIFO, 9, "1"); /* no such CPU */
     put_thread(902, "irq/27-x", true, SCHED_FIFO, 9, "nonsense");
@@ -68,6 +72,8 @@ static void threads_are_seen_by_cpu(void)
     CHECK_INT(host->cpu[3].thread_priority[HOST_THREAD_IRQ], 40); /* the lowest */
     CHECK_TEXT(host->cpu[3].irq_thread, "irq/25-a b");
     CHECK_TEXT(host->cpu[5].irq_thread, "irq/26-?");
+    CHECK_INT(host->cpu[5].thread_priority[HOST_THREAD_RCUB], -1);
+    CHECK_INT(host->cpu[6].thread_priority[HOST_THREAD_RCUB], 1);
     tree_remove(&tree);
 }
 
