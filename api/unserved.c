@@ -5,7 +5,7 @@
 #include "rtvmd/base/text.h"
 
 #define NO_MIGRATION "rtvmd runs on one host: there are no migrations"
-#define NO_CDI \
+#define NO_CDI                                                                                                       \
     "there is no importer of volumes (CDI) here; `rtvmd image import NAME FILE` brings a disk onto this host for a " \
     "containerDisk, and a claim's disk is the file volumes/NAMESPACE/NAME.img of the daemon's state folder"
 
@@ -40,7 +40,8 @@ static const struct {
 static bool names(const char *path, const char *group, const char *plural)
 {
     size_t length = strlen(group);
-    if (!text_starts_with(path, "/apis/") || strncmp(path += strlen("/apis/"), group, length) != 0 || path[length] != '/')
+    if (!text_starts_with(path, "/apis/") || strncmp(path += strlen("/apis/"), group, length) != 0 ||
+        path[length] != '/')
         return false;
     path += length + 1;
     path = strchrnul(path, '/'); /* behind the version */

@@ -166,6 +166,10 @@ static int fill_request(struct maker *maker, mbedtls_x509write_cert *request, co
         r = mbedtls_x509write_crt_set_key_usage(request, wish->is_ca
                                                              ? MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN
                                                              : MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
+    if (r == 0) /* two CAs of this name can be told apart while one takes the other's place */
+        r = mbedtls_x509write_crt_set_subject_key_identifier(request);
+    if (r == 0)
+        r = mbedtls_x509write_crt_set_authority_key_identifier(request);
     if (r == 0 && !wish->is_ca)
         r = set_purpose(request, wish->host != NULL);
     if (r == 0 && wish->host)
@@ -275,7 +279,24 @@ static bool names_host(const mbedtls_x509_crt *certificate, const char *host)
     return *host == '\0';
 }
 
-static bool server_is_usable(const char *pem, const char *host)
+/* Made by this CA, and with this key: one of them may have been replaced, or a crash come between the two files. */
+static bool belongs(mbedtls_x509_crt *certificate, const char *ca_pem, const char *key_pem)
+{
+    uint32_t flags;
+    mbedtls_x509_crt ca;
+    mbedtls_pk_context key;
+    mbedtls_x509_crt_init(&ca);
+    mbedtls_pk_init(&key);
+    bool all = mbedtls_x509_crt_parse(&ca, (const unsigned char *)ca_pem, strlen(ca_pem) + 1) == 0 &&
+               mbedtls_x509_crt_verify(certificate, &ca, NULL, NULL, &flags, NULL, NULL) == 0 &&
+               mbedtls_pk_parse_key(&key, (const unsigned char *)key_pem, strlen(key_pem) + 1, NULL, 0) == 0 &&
+               mbedtls_pk_check_pair(&certificate->pk, &key) == 0;
+    mbedtls_pk_free(&key);
+    mbedtls_x509_crt_free(&ca);
+    return all;
+}
+
+static bool server_is_usable(const char *pem, const char *host, const char *ca_pem, const char *key_pem)
 {
     mbedtls_x509_crt certificate;
     mbedtls_x509_crt_init(&certificate);
@@ -284,7 +305,8 @@ static bool server_is_usable(const char *pem, const char *host)
         const mbedtls_x509_time *end = &certificate.valid_to;
         struct tm broken = {
             .tm_year = end->year - 1900, .tm_mon = end->mon - 1, .tm_mday = end->day, .tm_hour = end->hour};
-        usable = timegm(&broken) - time(NULL) > (time_t)RENEW_DAYS * 86400 && names_host(&certificate, host);
+        usable = timegm(&broken) - time(NULL) > (time_t)RENEW_DAYS * 86400 && names_host(&certificate, host) &&
+                 belongs(&certificate, ca_pem, key_pem);
     }
     mbedtls_x509_crt_free(&certificate);
     return usable;
@@ -334,7 +356,9 @@ int pki_server_load(const char *state_dir, const char *host, struct pki_server *
     if (r == 0) {
         struct error missing = {0};
         auto_free char *there = pki_read(state_dir, "server.crt", &missing);
-        if (!there || !server_is_usable(there, host))
+        auto_free char *its_key = there ? pki_read(state_dir, "server.key", &missing) : NULL;
+        auto_free char *its_ca = its_key ? pki_ca(state_dir, &missing) : NULL;
+        if (!its_ca || !server_is_usable(there, host, its_ca, its_key))
             r = server_make(&maker, state_dir, host, &ca, err);
     }
     mbedtls_pk_free(&ca);
