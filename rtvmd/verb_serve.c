@@ -396,6 +396,8 @@ static int begin(struct daemon *d, struct error *err)
     if (listen_all(d, err) < 0 || isolate_capabilities(config->tuning != CONFIG_TUNING_NONE, err) < 0 ||
         isolate_syscalls(err) < 0)
         return -1;
+    struct cpuset housekeeping = runtime_housekeeping(d->runtime);
+    store_commit_beside(d->store, &housekeeping);
     d->signals[0] = loop_signal(d->loop, SIGTERM, end, d);
     d->signals[1] = loop_signal(d->loop, SIGINT, end, d);
     d->signals[2] = loop_signal(d->loop, SIGHUP, reload, d);

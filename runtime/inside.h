@@ -5,12 +5,12 @@
 #pragma once
 
 #include "rtvmd/base/timestamp.h"
+#include "rtvmd/base/worker.h"
 #include "runtime/reconcile.h"
 #include "runtime/runtime.h"
 #include "runtime/statistics.h"
 #include "runtime/tune/tune.h"
 #include "runtime/work.h"
-#include "runtime/worker.h"
 
 struct act; /* a lifecycle action of a user, waiting its turn (act_vmi.c) */
 

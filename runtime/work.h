@@ -3,12 +3,12 @@
  * there. Ends with a look at the domain, so that the next decision rests on what is, not on what was meant. */
 #pragma once
 
+#include "rtvmd/base/worker.h"
 #include "runtime/hypervisor/hypervisor.h"
 #include "runtime/image/image.h"
 #include "runtime/latency/gate.h"
 #include "runtime/prove/prove.h"
 #include "runtime/tune/page_pool.h"
-#include "runtime/worker.h"
 
 /* A host snapshot shared by the loop thread and jobs; counted on the loop thread only. */
 struct work_host {

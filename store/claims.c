@@ -61,12 +61,18 @@ static int claim_erase(struct store *store, const struct table *table, const cha
                : 0;
 }
 
-static int claim_insert(struct store *store, const struct table *table, const char *key, void *value, struct error *err)
+static struct shared_text *claim_text(struct store *store, void *value)
+{
+    (void)store;
+    return shared_text_new(json_to_text(((struct claim *)value)->public.placement));
+}
+
+static int claim_insert(struct store *store, const struct table *table, const char *key, const void *value,
+                        const char *text, struct error *err)
 {
     (void)table;
-    const struct store_claim *claim = &((struct claim *)value)->public;
-    auto_free char *placement = json_to_text(claim->placement);
-    if (db_run(store, STATEMENT_CLAIM_PUT, err, "ttit", key, claim->owner, (int64_t)claim->memory_bytes, placement))
+    const struct store_claim *claim = &((const struct claim *)value)->public;
+    if (db_run(store, STATEMENT_CLAIM_PUT, err, "ttit", key, claim->owner, (int64_t)claim->memory_bytes, text))
         return -1;
     cpuset_foreach(cpu,
                    &claim->cpus) if (db_run(store, STATEMENT_CLAIM_CPU_PUT, err, "it", (int64_t)cpu, key)) return -1;
@@ -79,7 +85,7 @@ static int claim_insert(struct store *store, const struct table *table, const ch
     return 0;
 }
 
-const struct table_rule CLAIM_RULE = {claim_retain, claim_release, claim_erase, claim_insert};
+const struct table_rule CLAIM_RULE = {claim_retain, claim_release, claim_text, claim_erase, claim_insert};
 
 static void *placement_retain(void *value)
 {
@@ -98,15 +104,22 @@ static int placement_erase(struct store *store, const struct table *table, const
     return is_replaced ? 0 : db_run(store, STATEMENT_PLACEMENT_DROP, err, "t", key);
 }
 
-static int placement_insert(struct store *store, const struct table *table, const char *key, void *value,
-                            struct error *err)
+static struct shared_text *placement_text(struct store *store, void *value)
+{
+    (void)store;
+    return shared_text_new(json_to_text(value));
+}
+
+static int placement_insert(struct store *store, const struct table *table, const char *key, const void *value,
+                            const char *text, struct error *err)
 {
     (void)table;
-    auto_free char *text = json_to_text(value);
+    (void)value;
     return db_run(store, STATEMENT_PLACEMENT_PUT, err, "tt", key, text);
 }
 
-const struct table_rule PLACEMENT_RULE = {placement_retain, placement_release, placement_erase, placement_insert};
+const struct table_rule PLACEMENT_RULE = {placement_retain, placement_release, placement_text, placement_erase,
+                                          placement_insert};
 
 /* ---- loading */
 static int load_cpu(struct store *store, sqlite3_stmt *statement, void *arg, struct error *err)

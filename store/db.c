@@ -11,8 +11,9 @@
 #include "rtvmd/base/file.h"
 
 /* One database file, one process, one connection. WAL with synchronous=FULL: a commit is one fsync of the log, and it
- * is on disk when COMMIT returns. The log is copied into the database by SQLite itself inside a commit once it has
- * grown past WAL_PAGES; there is no timer, so a daemon with nothing to do writes nothing. */
+ * is on disk when COMMIT returns. The log is copied into the database after a commit that made it longer than
+ * WAL_PAGES, when those who waited for the commit have their answers; there is no timer, so a daemon with nothing to do
+ * writes nothing. */
 
 enum { WAL_PAGES = 1000 };
 
@@ -127,6 +128,14 @@ int db_lock(const char *dir, int *ret_fd, struct error *err)
                 owner[0] ? owner : "of another rtvmd");
 }
 
+static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    ((struct store *)arg)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
 static int connect_database(struct store *store, struct error *err)
 {
     auto_free char *path = must_format("%s/rtvmd.db", store->dir);
@@ -138,16 +147,27 @@ static int connect_database(struct store *store, struct error *err)
     if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
         return store->db ? db_fail(store, "open", err) : fail(err, ERROR_INTERNAL, "%s: out of memory", path);
     sqlite3_extended_result_codes(store->db, 0);
-    auto_free char *setup =
+    static const char SETUP[] =
         /* Exclusive first: then WAL needs no shared memory file. */
-        must_format("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                    "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = %d;"
-                    "PRAGMA journal_size_limit = 8388608; PRAGMA temp_store = MEMORY;"
-                    "PRAGMA cache_size = -1024;",
-                    WAL_PAGES);
-    if (sqlite3_exec(store->db, setup, NULL, NULL, NULL) != SQLITE_OK)
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;"
+        "PRAGMA journal_size_limit = 8388608; PRAGMA temp_store = MEMORY;"
+        "PRAGMA cache_size = -1024;";
+    if (sqlite3_exec(store->db, SETUP, NULL, NULL, NULL) != SQLITE_OK)
         return db_fail(store, "open", err);
+    sqlite3_wal_hook(store->db, count_pages, store);
     return 0;
+}
+
+bool db_checkpoint_is_due(const struct store *store)
+{
+    return store->wal_pages > WAL_PAGES;
+}
+
+void db_checkpoint(struct store *store)
+{
+    if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+        store->wal_pages = 0;
 }
 
 static int prepare(struct store *store, struct error *err)
@@ -176,10 +196,9 @@ static int load(struct store *store, struct error *err)
                : 0;
 }
 
-static void commit_round(void *arg)
+static void on_round_end(void *arg)
 {
-    struct error ignored; /* whoever waits is told through store_after_commit() */
-    store_flush(arg, &ignored);
+    commit_round(arg);
 }
 
 struct store *store_open(const char *dir, struct loop *loop, struct error *err)
@@ -196,7 +215,7 @@ struct store *store_open(const char *dir, struct loop *loop, struct error *err)
     store->values.rule = &VALUE_RULE;
     if (loop) {
         store->loop = loop;
-        store->timer = loop_timer(loop, commit_round, store);
+        store->timer = loop_timer(loop, on_round_end, store);
     }
     if (db_lock(dir, &store->lock_fd, err) || connect_database(store, err) || db_migrate(store, err) ||
         prepare(store, err) || load(store, err)) {

@@ -10,6 +10,7 @@
 
 #include "rtvmd/base/limits.h"
 #include "rtvmd/base/text.h"
+#include "rtvmd/base/worker.h"
 #include "store/store.h"
 
 /* ---- tables in memory (table.c) */
@@ -19,8 +20,12 @@ struct table_rule {
     void (*release)(void *value);
     /* Inside the transaction: take the row(s) of a key away (only needed to be complete when another key may want
      * what they hold), and write the new ones. All erasing of a transaction comes before all inserting. */
+    /* The JSON text that is written for a value, made on the loop thread; NULL: insert needs none. Erase and insert may
+     * run beside the loop: they look at nothing but what they are given. */
+    struct shared_text *(*text)(struct store *store, void *value);
     int (*erase)(struct store *store, const struct table *table, const char *key, bool is_replaced, struct error *err);
-    int (*insert)(struct store *store, const struct table *table, const char *key, void *value, struct error *err);
+    int (*insert)(struct store *store, const struct table *table, const char *key, const void *value, const char *text,
+                  struct error *err);
 };
 struct table_entry {
     char *key;
@@ -85,6 +90,10 @@ int db_lock(const char *dir, int *ret_fd, struct error *err);
 int db_migrate(struct store *store, struct error *err);
 /* ERROR_CONFLICT for a database of another program, or of a newer rtvmd; name is what the message calls it. */
 int db_check_schema(int64_t version, int64_t application, const char *name, struct error *err);
+/* The log has grown enough to be copied into the database; do it. A checkpoint that fails is made after the next
+ * commit. */
+bool db_checkpoint_is_due(const struct store *store);
+void db_checkpoint(struct store *store);
 /* In backup.c: a consistent copy into a single private file that takes its name only when it is complete. */
 int db_copy(sqlite3 *from, const char *file, struct error *err);
 
@@ -97,12 +106,15 @@ struct record {
     json_t *last; /* of a removed object: as it is announced */
     uint64_t version;
     bool is_object;
+    bool is_replaced, is_last; /* as the commit that takes it finds the key: there, and with this value */
+    struct shared_text *text;
 };
 /* Steals value and last (what a removed object is announced as). The write itself never fails; without a loop it
  * commits, and that may. */
 int commit_write(struct store *store, struct table *table, const char *key, void *value, json_t *last, uint64_t version,
                  struct error *err);
 void record_finish(struct record *record);
+void commit_round(struct store *store); /* what is open, beside the loop where it may */
 void commit_finish(struct store *store);
 
 /* ---- changes.c: announces what became durable, and remembers the last of it. */
@@ -146,6 +158,11 @@ struct store {
     bool is_due;              /* it is armed for that */
     bool is_waiting;          /* it is armed, for later: nobody waits */
     bool is_patient;          /* the write in hand is one nobody waits for */
+    struct worker_pool *pool; /* one thread, for commits beside the loop; NULL: they are made on it */
+    bool is_committing;       /* it has one */
+    bool is_overdue;          /* the next one waits for that */
+    int wal_pages;            /* in the log, as of the last commit */
+    struct error failure;     /* of the last commit that failed */
 
     uint64_t version;
     size_t kind_count;

@@ -52,16 +52,18 @@ static int row_erase(struct store *store, const struct table *table, const char 
     return is_replaced ? 0 : db_run(store, STATEMENT_JOURNAL_DROP, err, "i", (int64_t)strtoll(key, NULL, 10));
 }
 
-static int row_insert(struct store *store, const struct table *table, const char *key, void *value, struct error *err)
+static int row_insert(struct store *store, const struct table *table, const char *key, const void *value,
+                      const char *text, struct error *err)
 {
     (void)table;
     (void)key;
-    const struct store_host_change *c = &((struct journal_row *)value)->public;
+    (void)text;
+    const struct store_host_change *c = &((const struct journal_row *)value)->public;
     return db_run(store, STATEMENT_JOURNAL_PUT, err, "ittttti", c->id, c->path, c->old_value, c->new_value, c->owner,
                   c->boot_id, c->made_s);
 }
 
-const struct table_rule JOURNAL_RULE = {row_retain, row_release, row_erase, row_insert};
+const struct table_rule JOURNAL_RULE = {row_retain, row_release, NULL, row_erase, row_insert};
 
 static int load_row(struct store *store, sqlite3_stmt *statement, void *arg, struct error *err)
 {

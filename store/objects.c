@@ -60,18 +60,21 @@ static int object_erase(struct store *store, const struct table *table, const ch
     return db_run(store, STATEMENT_OBJECT_DROP, err, "ttt", table->name, namespace_, name);
 }
 
-static int object_insert(struct store *store, const struct table *table, const char *key, void *value,
-                         struct error *err)
+static struct shared_text *object_text(struct store *store, void *value)
 {
-    const char *name = strchr(key, '\1') + 1;
-    auto_free char *namespace_ = must_strndup(key, (size_t)(name - 1 - key));
-    struct shared_text *json = store_text(store, value);
-    int r = db_run(store, STATEMENT_OBJECT_PUT, err, "tttt", table->name, namespace_, name, json->data);
-    shared_text_release(json);
-    return r;
+    return store_text(store, value);
 }
 
-const struct table_rule OBJECT_RULE = {json_retain, json_release, object_erase, object_insert};
+static int object_insert(struct store *store, const struct table *table, const char *key, const void *value,
+                         const char *text, struct error *err)
+{
+    (void)value;
+    const char *name = strchr(key, '\1') + 1;
+    auto_free char *namespace_ = must_strndup(key, (size_t)(name - 1 - key));
+    return db_run(store, STATEMENT_OBJECT_PUT, err, "tttt", table->name, namespace_, name, text);
+}
+
+const struct table_rule OBJECT_RULE = {json_retain, json_release, object_text, object_erase, object_insert};
 
 static struct table *kind_find(struct store *store, const char *kind)
 {

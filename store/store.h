@@ -4,7 +4,8 @@
  *
  * All of it is used from the loop thread only. Objects are also held parsed in memory: reads never touch the disk.
  * Writes of one loop round share one transaction (group commit): they are on disk when the function given to
- * store_after_commit() is called, never answer a client before. A failed commit puts memory back as it was. */
+ * store_after_commit() is called, never answer a client before. A failed commit puts memory back as it was, with all
+ * that was written since. */
 #pragma once
 
 #include "rtvmd/base/buckets.h"
@@ -19,6 +20,9 @@ struct store;
  * process per folder (lock): ERROR_CONFLICT. With a loop, commits happen once per loop round; without (NULL), each
  * write commits before it returns (after store_mark(): at the next store_flush()). */
 struct store *store_open(const char *dir, struct loop *loop, struct error *err);
+/* From now on a thread of the store's own, kept on `cpus`, makes the commits (of a store with a loop): whatever the
+ * disk takes, the loop goes on. It starts with the first commit. */
+void store_commit_beside(struct store *store, const struct cpuset *cpus);
 void store_close(struct store *store);
 const char *store_dir(const struct store *store);
 
@@ -59,7 +63,7 @@ void store_after_commit(struct store *store, void (*callback)(const struct error
 /* The same without hastening what was written patiently. False when nothing waits to be committed: the callback will
  * not be called. */
 bool store_notice_commit(struct store *store, void (*callback)(const struct error *failure, void *arg), void *arg);
-/* Commits now. */
+/* Commits now, here, after what is being committed beside the loop; fails when either does. */
 int store_flush(struct store *store, struct error *err);
 
 /* Since the store was opened. A commit is one transaction: as many writes as one round of the loop made. */

@@ -22,13 +22,15 @@ static int value_erase(struct store *store, const struct table *table, const cha
     return is_replaced ? 0 : db_run(store, STATEMENT_VALUE_DROP, err, "t", key);
 }
 
-static int value_insert(struct store *store, const struct table *table, const char *key, void *value, struct error *err)
+static int value_insert(struct store *store, const struct table *table, const char *key, const void *value,
+                        const char *text, struct error *err)
 {
     (void)table;
+    (void)text;
     return db_run(store, STATEMENT_VALUE_PUT, err, "tt", key, json_string_value(value));
 }
 
-const struct table_rule VALUE_RULE = {value_retain, value_release, value_erase, value_insert};
+const struct table_rule VALUE_RULE = {value_retain, value_release, NULL, value_erase, value_insert};
 
 static int load_row(struct store *store, sqlite3_stmt *statement, void *arg, struct error *err)
 {

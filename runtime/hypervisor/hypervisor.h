@@ -2,7 +2,7 @@
  * decisions here. Domains that do not carry our metadata are invisible: never listed, never touched.
  *
  * Threading: hypervisor_new, _free, and the change callback are of the loop thread; every function marked [blocks]
- * may take seconds and is called from a worker thread (see runtime/worker.h), one at a time per domain. A lost
+ * may take seconds and is called from a worker thread (see rtvmd/base/worker.h), one at a time per domain. A lost
  * connection gives ERROR_UNAVAILABLE; the next call reconnects. */
 #pragma once
 

@@ -359,6 +359,14 @@ static void names_damage(void)
     drop_folder();
 }
 
+static struct store *open_beside(struct loop *loop)
+{
+    static const struct cpuset anywhere;
+    struct store *store = store_open(folder, loop, &err);
+    store_commit_beside(store, &anywhere);
+    return store;
+}
+
 /* Runs in a child with a file size limit as the full disk. */
 static int fill_the_disk(void)
 {
@@ -398,32 +406,169 @@ static int fill_the_disk(void)
     return 0;
 }
 
+/* The same while the loop goes on: what was written on top of what fails is gone with it. */
+static int fill_the_disk_beside(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    struct loop *loop = loop_new();
+    struct store *store = open_beside(loop);
+    auto_text seen = {0};
+    store_create(store, vm("d", "before", 1), NULL, &err);
+    if (store_flush(store, &err))
+        return 20;
+    struct rlimit limit = {256 * 1024, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+    auto_free char *filler = must_calloc(512 * 1024, 1);
+    memset(filler, 'x', 512 * 1024 - 1);
+    for (unsigned flushed = 0; flushed < 2; flushed++) {
+        setrlimit(RLIMIT_FSIZE, &limit);
+        json_t *large = vm("d", "before", 2);
+        json_object_set_new(large, "filler", json_string(filler));
+        store_update(store, large, true, NULL, &err);
+        store_after_commit(store, add_done, &seen);
+        commit_round(store);
+        store_update(store, vm("d", "before", 3), true, NULL, &err);
+        store_create(store, vm("d", "new", 1), NULL, &err);
+        store_after_commit(store, add_done, &seen);
+        if (flushed && (store_flush(store, &err) == 0 || !strstr(err.text, "cannot write")))
+            return 21;
+        while (store->is_committing)
+            loop_run_once(loop, true);
+        auto_json *before = store_get(store, "VirtualMachine", "d", "before");
+        auto_json *new = store_get(store, "VirtualMachine", "d", "new");
+        if (json_int_at(before, "spec.cores", 0) != 1 || new || !text_equal(text_cstr(&seen), "failed failed "))
+            return 22;
+        text_clear(&seen);
+        setrlimit(RLIMIT_FSIZE, &none);
+    }
+    store_update(store, vm("d", "before", 3), true, NULL, &err);
+    store_after_commit(store, add_done, &seen);
+    while (!seen.length)
+        loop_run_once(loop, true);
+    store_close(store);
+    loop_free(loop);
+    return text_equal(text_cstr(&seen), "done ") ? 0 : 23;
+}
+
 static void a_failed_commit_puts_memory_back(void)
 {
+    int (*const fill[])(void) = {fill_the_disk, fill_the_disk_beside};
+    for (size_t i = 0; i < ARRAY_SIZE(fill); i++) {
+        fresh_folder();
+        pid_t child = fork();
+        if (child == 0)
+            _exit(fill[i]());
+        int status;
+        waitpid(child, &status, 0);
+        CHECK(WIFEXITED(status));
+        CHECK_INT(WEXITSTATUS(status), 0);
+        struct store *store = store_open(folder, NULL, &err);
+        auto_json *list = store_list(store, "VirtualMachine", NULL, NULL);
+        CHECK_INT(json_array_size(list), 1);
+        CHECK_INT(json_int_at(list, "0.spec.cores", 0), 3);
+        store_close(store);
+        drop_folder();
+    }
+}
+
+/* ---- commits beside the loop */
+
+static void run_until(struct loop *loop, const struct text *seen, const char *wanted)
+{
+    for (unsigned rounds = 0; rounds < 1000 && !text_equal(text_cstr(seen), wanted); rounds++)
+        loop_run_once(loop, true);
+    CHECK_TEXT(text_cstr(seen), wanted);
+}
+
+static void the_loop_goes_on_during_a_commit(void)
+{
     fresh_folder();
-    pid_t child = fork();
-    if (child == 0)
-        _exit(fill_the_disk());
-    int status;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status));
-    CHECK_INT(WEXITSTATUS(status), 0);
-    struct store *store = store_open(folder, NULL, &err);
-    auto_json *list = store_list(store, "VirtualMachine", NULL, NULL);
-    CHECK_INT(json_array_size(list), 1);
-    CHECK_INT(json_int_at(list, "0.spec.cores", 0), 3);
+    struct loop *loop = loop_new();
+    struct store *store = open_beside(loop);
+    auto_text seen = {0};
+    struct store_watch *watch = store_watch(store, add_change, &seen);
+    CHECK(!store_notice_commit(store, add_done, &seen)); /* nothing to wait for */
+    store_create(store, vm("d", "a", 1), NULL, &err);
+    store_after_commit(store, add_done, &seen);
+    commit_round(store);
+    CHECK(store->is_committing);
+    CHECK(store_notice_commit(store, add_done, &seen));
+    commit_round(store); /* waits its turn */
+    store_update(store, vm("d", "a", 2), true, NULL, &err);
+    auto_json *now = store_get(store, "VirtualMachine", "d", "a");
+    CHECK_INT(json_int_at(now, "spec.cores", 0), 2);
+    CHECK_TEXT(text_cstr(&seen), "");
+    run_until(loop, &seen, "+a@11 done ~a@22 done ");
+    CHECK_INT(store_statistics(store)->writes, 2);
+
+    text_clear(&seen);
+    store_delete(store, "VirtualMachine", "d", "a", NULL, &err);
+    commit_round(store);
+    CHECK(store_notice_commit(store, add_done, &seen)); /* there is nothing but what is being committed */
+    run_until(loop, &seen, "-a@33 done ");
+    store_unwatch(watch);
     store_close(store);
+    loop_free(loop);
+    drop_folder();
+}
+
+static void what_is_flushed_comes_after_what_is_being_committed(void)
+{
+    fresh_folder();
+    struct loop *loop = loop_new();
+    struct store *store = open_beside(loop);
+    auto_text seen = {0};
+    store_watch(store, add_change, &seen);
+    store_create(store, vm("d", "a", 1), NULL, &err);
+    commit_round(store);
+    store_create(store, vm("d", "b", 1), NULL, &err);
+    commit_round(store);
+    CHECK_INT(store_flush(store, &err), 0);
+    CHECK_TEXT(text_cstr(&seen), "+a@11 +b@22 ");
+    store_create(store, vm("d", "c", 1), NULL, &err);
+    commit_round(store);
+    store_create(store, vm("d", "e", 1), NULL, &err);
+    store_close(store); /* what is being committed and what is open: both */
+    store = store_open(folder, loop, &err);
+    auto_json *list = store_list(store, "VirtualMachine", NULL, NULL);
+    CHECK_INT(json_array_size(list), 4);
+    store_close(store);
+    loop_free(loop);
+    drop_folder();
+}
+
+static void the_log_is_copied_when_it_is_long(void)
+{
+    fresh_folder();
+    struct loop *loop = loop_new();
+    struct store *store = open_beside(loop);
+    auto_free char *filler = must_calloc(64 << 10, 1);
+    memset(filler, 'x', (64 << 10) - 1);
+    int longest = 0;
+    for (unsigned i = 0; i < 100; i++) { /* 6 MiB of log, if nobody copied it */
+        json_t *large = vm("d", "large", (int)i);
+        json_put_at(large, "spec.filler", json_string(filler));
+        CHECK_INT(i ? store_update(store, large, true, NULL, &err) : store_create(store, large, NULL, &err), 0);
+        commit_round(store);
+        while (store->is_committing || worker_pending(store->pool))
+            loop_run_once(loop, true);
+        longest = store->wal_pages > longest ? store->wal_pages : longest;
+    }
+    CHECK(longest > 500 && longest < 1100);
+    store_close(store);
+    loop_free(loop);
     drop_folder();
 }
 
 struct promise {
     int fd;
     int first, count;
+    bool is_told;
 };
 
 static void tell(const struct error *failure, void *arg)
 {
-    const struct promise *p = arg;
+    struct promise *p = arg;
+    p->is_told = true;
     for (int i = 0; !failure && i < p->count; i++) {
         int number = p->first + i;
         if (write(p->fd, &number, sizeof number) != sizeof number)
@@ -432,19 +577,23 @@ static void tell(const struct error *failure, void *arg)
 }
 
 /* Writes objects in groups until it is killed; tells each once the store has said it is durable. */
-static void write_for_ever(int fd, int first)
+static void write_for_ever(int fd, int first, bool beside)
 {
+    static const struct cpuset anywhere;
     struct loop *loop = loop_new();
     struct store *store = store_open(folder, loop, &err);
+    if (store && beside)
+        store_commit_beside(store, &anywhere);
     for (int number = first; store;) {
-        struct promise promise = {fd, number, 1 + number % 3};
+        struct promise promise = {fd, number, 1 + number % 3, false};
         for (int i = 0; i < promise.count; i++, number++) {
             char name[16];
             snprintf(name, sizeof name, "n%d", number);
             store_create(store, vm("d", name, number), NULL, &err);
         }
         store_after_commit(store, tell, &promise);
-        loop_run_once(loop, true);
+        while (!promise.is_told)
+            loop_run_once(loop, true);
     }
     _exit(1);
 }
@@ -459,7 +608,7 @@ static void what_was_answered_survives_kill_9(void)
             abort();
         pid_t child = fork();
         if (child == 0)
-            write_for_ever(pipe_fd[1], first);
+            write_for_ever(pipe_fd[1], first, round % 2);
         close(pipe_fd[1]);
         int number = -1, last = first - 1;
         for (unsigned i = 0; i < 5 + 7 * round && read(pipe_fd[0], &number, sizeof number) == sizeof number; i++)
@@ -645,6 +794,9 @@ int main(void)
     RUN(one_process_per_folder);
     RUN(names_damage);
     RUN(a_failed_commit_puts_memory_back);
+    RUN(the_loop_goes_on_during_a_commit);
+    RUN(what_is_flushed_comes_after_what_is_being_committed);
+    RUN(the_log_is_copied_when_it_is_long);
     RUN(what_was_answered_survives_kill_9);
     RUN(keeps_the_journal_and_values);
     RUN(limits_the_journal);

@@ -1,4 +1,4 @@
-#include "runtime/worker.c"
+#include "rtvmd/base/worker.c"
 
 #include <string.h>
 
@@ -173,6 +173,24 @@ static void waits_for_work_in_hand_and_cancels_the_rest(void)
     loop_free(loop);
 }
 
+static void drains_without_a_round_of_the_loop(void)
+{
+    for (unsigned threads = 0; threads < 2; threads++) {
+        reset();
+        struct cpuset anywhere = {0};
+        struct worker_pool *pool = worker_pool_new(loop, threads, &anywhere);
+        worker_drain(pool); /* nothing to wait for */
+        for (unsigned i = 0; i < 5; i++)
+            submit(pool, i, 2);
+        worker_drain(pool);
+        CHECK_INT(done_count, 5);
+        CHECK_INT(worker_pending(pool), 0);
+        worker_pool_free(pool);
+        CHECK_INT(canceled_count, 0);
+        loop_free(loop);
+    }
+}
+
 static void runs_in_order_on_the_loop_without_threads(void)
 {
     reset();
@@ -202,6 +220,7 @@ int main(void)
     RUN(starts_even_where_the_cpus_are_forbidden);
     RUN(hears_a_job_before_it_is_done);
     RUN(waits_for_work_in_hand_and_cancels_the_rest);
+    RUN(drains_without_a_round_of_the_loop);
     RUN(runs_in_order_on_the_loop_without_threads);
     return test_end();
 }

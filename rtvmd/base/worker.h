@@ -1,7 +1,7 @@
-/* runtime/worker: a few threads for what blocks (libvirt, images, /proc). Jobs are taken in order; results come back
- * to the loop thread through one eventfd. Which jobs may run side by side is decided by whoever submits them.
+/* rtvmd/base/worker: a few threads for what blocks (libvirt, images, /proc, the disk). Jobs are taken in order; results
+ * come back to the loop thread through one eventfd. Which jobs may run side by side is decided by whoever submits them.
  *
- * A job owns everything it touches while it runs: no store, no runtime, only plain values. */
+ * A job owns everything it touches while it runs: nothing the loop thread looks at or changes meanwhile. */
 #pragma once
 
 #include "rtvmd/base/cpuset.h"
@@ -25,6 +25,8 @@ struct worker_pool *worker_pool_new(struct loop *loop, unsigned threads, const s
 /* Waits for jobs in hand, drops the others. NULL is fine. */
 void worker_pool_free(struct worker_pool *pool);
 void worker_submit(struct worker_pool *pool, struct worker_job *job);
+/* Blocks until all that was submitted has run, and calls its done functions; what those submit is not waited for. */
+void worker_drain(struct worker_pool *pool);
 /* From inside a running job: note->done is called on the loop thread, before the job's own. */
 void worker_note(struct worker_pool *pool, struct worker_job *note);
 /* Keeps the calling thread on `cpus`, too: the loop thread, before it makes others. Logs when that is not allowed. */

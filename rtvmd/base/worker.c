@@ -1,4 +1,4 @@
-#include "runtime/worker.h"
+#include "rtvmd/base/worker.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -25,9 +25,11 @@ struct worker_pool {
     pthread_t *thread;
     pthread_mutex_t lock;
     pthread_cond_t more;
+    pthread_cond_t fewer; /* a job has run: for worker_drain() */
     bool ending;
     struct list waiting;
     struct list finished;
+    size_t unfinished; /* jobs on `waiting` or in the hands of a thread */
     size_t pending;
     int event_fd;
     struct loop_watch *event;
@@ -72,7 +74,9 @@ static void *work(void *arg)
         job->run(job);
         pthread_mutex_lock(&pool->lock);
         list_add(&pool->finished, job);
+        pool->unfinished--;
         pthread_mutex_unlock(&pool->lock);
+        pthread_cond_signal(&pool->fewer);
         eventfd_write(pool->event_fd, 1); /* without the lock: whoever wakes would only sleep again, for it */
         pthread_mutex_lock(&pool->lock);
     }
@@ -80,13 +84,9 @@ static void *work(void *arg)
     return NULL;
 }
 
-static void on_finished(int fd, int what, void *arg)
+/* With the lock, which it gives back. */
+static void take_finished(struct worker_pool *pool)
 {
-    (void)what;
-    struct worker_pool *pool = arg;
-    eventfd_t count;
-    eventfd_read(fd, &count);
-    pthread_mutex_lock(&pool->lock);
     struct worker_job *job = pool->finished.first;
     list_init(&pool->finished);
     pthread_mutex_unlock(&pool->lock);
@@ -96,6 +96,16 @@ static void on_finished(int fd, int what, void *arg)
         job->done(job, false);
         job = next;
     }
+}
+
+static void on_finished(int fd, int what, void *arg)
+{
+    (void)what;
+    struct worker_pool *pool = arg;
+    eventfd_t count;
+    eventfd_read(fd, &count);
+    pthread_mutex_lock(&pool->lock);
+    take_finished(pool);
 }
 
 static void run_inline(void *arg)
@@ -167,6 +177,7 @@ struct worker_pool *worker_pool_new(struct loop *loop, unsigned threads, const s
     list_init(&pool->finished);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->more, NULL);
+    pthread_cond_init(&pool->fewer, NULL);
     pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pool->event_fd < 0)
         abort();
@@ -201,6 +212,7 @@ void worker_pool_free(struct worker_pool *pool)
     loop_watch_free(pool->inline_timer);
     close(pool->event_fd);
     pthread_cond_destroy(&pool->more);
+    pthread_cond_destroy(&pool->fewer);
     pthread_mutex_destroy(&pool->lock);
     free(pool->thread);
     free(pool);
@@ -213,10 +225,23 @@ void worker_submit(struct worker_pool *pool, struct worker_job *job)
         start_threads(pool);
     pthread_mutex_lock(&pool->lock);
     list_add(&pool->waiting, job);
+    pool->unfinished++;
     pthread_mutex_unlock(&pool->lock);
     pthread_cond_signal(&pool->more);
     if (pool->inline_timer)
         loop_timer_arm(pool->inline_timer, 0);
+}
+
+void worker_drain(struct worker_pool *pool)
+{
+    for (size_t left = pool->inline_timer ? pool->pending : 0; left > 0; left--)
+        run_inline(pool);
+    if (pool->inline_timer)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    while (pool->unfinished > 0)
+        pthread_cond_wait(&pool->fewer, &pool->lock);
+    take_finished(pool);
 }
 
 void worker_note(struct worker_pool *pool, struct worker_job *note)
