@@ -124,6 +124,7 @@ struct runtime {
     bool waits_for_commit; /* of what the last rounds decided */
     int64_t retry_s;       /* a commit failed: decide anew then; 0: none */
     int64_t resync_s;      /* the next slow look at everything */
+    int64_t armed_s;       /* when the wake timer rings: not later than anybody wants; 0: it is not armed */
     bool has_facts;
     struct hypervisor_facts facts;
     json_t *cpu; /* hypervisor_cpu(); NULL until it is known */

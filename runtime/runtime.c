@@ -226,14 +226,80 @@ static void round_committed(const struct error *failure, void *arg)
     runtime_arm(runtime);
 }
 
-/* A bounded bite per turn of the loop: requests are answered in between. */
+static bool needs_resync(const struct machine *machine)
+{
+    return machine->uid[0] && (machine->is_unschedulable || machine->domain.state != DOMAIN_ABSENT);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b && b < a) ? b : a;
+}
+
+static int64_t machine_due_s(const struct machine *machine)
+{
+    return earlier(machine->wake_s, machine->vm_wake_s);
+}
+
+static int64_t machine_next_s(const struct runtime *runtime, const struct machine *machine)
+{
+    return needs_resync(machine) ? earlier(machine_due_s(machine), runtime->resync_s) : machine_due_s(machine);
+}
+
+static int64_t own_next_s(const struct runtime *runtime)
+{
+    return earlier(earlier(runtime->look_s, runtime->retry_s), runtime->tuning_retry_s);
+}
+
+int64_t runtime_next_wake_s(const struct runtime *runtime)
+{
+    int64_t next = own_next_s(runtime);
+    for (size_t i = 0; i < runtime->machine_count; i++)
+        next = earlier(next, machine_next_s(runtime, runtime->machine[i]));
+    return next;
+}
+
+static void arm_at(struct runtime *runtime, int64_t next_s)
+{
+    if (!runtime->is_started || runtime->is_ending)
+        return;
+    runtime->armed_s = next_s;
+    if (next_s == 0) {
+        loop_timer_disarm(runtime->wake_timer);
+        return;
+    }
+    /* Not longer than a resync: the wall clock may be set meanwhile. */
+    int64_t delay_s = next_s - runtime_now_s(runtime);
+    if (delay_s > LIMIT_RESYNC_S)
+        delay_s = LIMIT_RESYNC_S;
+    loop_timer_arm(runtime->wake_timer, delay_s > 0 ? (uint64_t)delay_s * 1000 : 0);
+}
+
+static void plan_resync(struct runtime *runtime)
+{
+    int64_t last_s = runtime_now_s(runtime) + LIMIT_RESYNC_S;
+    if (runtime->resync_s == 0 || runtime->resync_s > last_s)
+        runtime->resync_s = last_s;
+}
+
+void runtime_arm(struct runtime *runtime)
+{
+    plan_resync(runtime);
+    arm_at(runtime, runtime_next_wake_s(runtime));
+}
+
+/* A bounded bite per turn of the loop: requests are answered in between. Only the machines of the bite are asked when
+ * to wake up: there may be thousands that want nothing, and a timer that is too early finds out. */
 void runtime_round(void *arg)
 {
     struct runtime *runtime = arg;
     struct machine *machine;
+    plan_resync(runtime);
+    int64_t next_s = runtime->armed_s;
     for (unsigned i = 0; i < ROUND_MAX && (machine = machine_next(runtime)); i++) {
         vm_control(runtime, machine);
         vmi_control(runtime, machine);
+        next_s = earlier(next_s, machine_next_s(runtime, machine));
         machine_drop_if_empty(runtime, machine);
     }
     if (runtime->latency_is_queued)
@@ -242,64 +308,28 @@ void runtime_round(void *arg)
         loop_timer_arm(runtime->round_timer, 0);
     if (!runtime->waits_for_commit)
         runtime->waits_for_commit = store_notice_commit(runtime->store, round_committed, runtime);
-    runtime_arm(runtime);
+    arm_at(runtime, earlier(next_s, own_next_s(runtime)));
 }
 
-static bool needs_resync(const struct runtime *runtime)
+static bool somebody_needs_resync(const struct runtime *runtime)
 {
-    for (size_t i = 0; i < runtime->machine_count; i++) {
-        const struct machine *machine = runtime->machine[i];
-        if (machine->uid[0] && (machine->is_unschedulable || machine->domain.state != DOMAIN_ABSENT))
-            return true;
-    }
-    return false;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a == 0 || (b && b < a) ? b : a;
-}
-
-int64_t runtime_next_wake_s(const struct runtime *runtime)
-{
-    int64_t next = earlier(earlier(runtime->look_s, runtime->retry_s), runtime->tuning_retry_s);
     for (size_t i = 0; i < runtime->machine_count; i++)
-        next = earlier(next, earlier(runtime->machine[i]->wake_s, runtime->machine[i]->vm_wake_s));
-    if (needs_resync(runtime))
-        next = earlier(next, runtime->resync_s);
-    return next;
-}
-
-void runtime_arm(struct runtime *runtime)
-{
-    if (!runtime->is_started || runtime->is_ending)
-        return;
-    int64_t now_s = runtime_now_s(runtime);
-    if (runtime->resync_s == 0 || runtime->resync_s > now_s + LIMIT_RESYNC_S)
-        runtime->resync_s = now_s + LIMIT_RESYNC_S;
-    int64_t next_s = runtime_next_wake_s(runtime);
-    if (next_s == 0) {
-        loop_timer_disarm(runtime->wake_timer);
-        return;
-    }
-    /* Not longer than a resync: the wall clock may be set meanwhile. */
-    int64_t delay_s = next_s - now_s;
-    if (delay_s > LIMIT_RESYNC_S)
-        delay_s = LIMIT_RESYNC_S;
-    loop_timer_arm(runtime->wake_timer, delay_s > 0 ? (uint64_t)delay_s * 1000 : 0);
+        if (needs_resync(runtime->machine[i]))
+            return true;
+    return false;
 }
 
 void runtime_wake(void *arg)
 {
     struct runtime *runtime = arg;
     int64_t now_s = runtime_now_s(runtime);
-    bool resync = runtime->resync_s <= now_s && needs_resync(runtime);
+    bool resync = runtime->resync_s <= now_s && somebody_needs_resync(runtime);
     bool retry = runtime->retry_s && runtime->retry_s <= now_s;
     if (retry)
         runtime->retry_s = 0;
     for (size_t i = 0; i < runtime->machine_count; i++) {
         struct machine *machine = runtime->machine[i];
-        int64_t due_s = earlier(machine->wake_s, machine->vm_wake_s);
+        int64_t due_s = machine_due_s(machine);
         if ((due_s && due_s <= now_s) || (resync && machine->uid[0]) || retry) {
             machine->wake_s = machine->vm_wake_s = 0;
             machine_queue(runtime, machine);
