@@ -40,12 +40,13 @@ void validate(struct admission *a)
 
 char *rule_path(const struct admission *a, const char *format, ...)
 {
-    char rest[512];
+    char path[512]; /* made for every rule of every manifest, seldom looked at */
+    int length = snprintf(path, sizeof path, "%s.", a->at);
     va_list args;
     va_start(args, format);
-    vsnprintf(rest, sizeof rest, format, args);
+    vsnprintf(path + length, sizeof path - (size_t)length, format, args);
     va_end(args);
-    return must_format("%s.%s", a->at, rest);
+    return must_strdup(path);
 }
 
 size_t rule_count(const struct admission *a, const char *path)
