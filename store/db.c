@@ -15,7 +15,7 @@
  * WAL_PAGES, when those who waited for the commit have their answers; there is no timer, so a daemon with nothing to do
  * writes nothing. */
 
-enum { WAL_PAGES = 1000 };
+enum { WAL_PAGES = 1000, LOCK_TRY_MS = 20 };
 
 static const char *const SQL[] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -107,14 +107,21 @@ int db_each(struct store *store, const char *sql, const char *text_argument,
     return failed;
 }
 
-/* The lock file outlives its owner on purpose: removing it would let two later processes lock two different files. */
+/* The lock file outlives its owner on purpose: removing it would let two later processes lock two different files.
+ * What is left of an owner that was killed may have it for a moment: a thread in the middle of an fsync, a child that
+ * has not become another program yet. */
 int db_lock(const char *dir, int *ret_fd, struct error *err)
 {
     auto_free char *path = must_format("%s/rtvmd.lock", dir);
     *ret_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (*ret_fd < 0)
         return fail_errno(err, "%s", path);
-    if (flock(*ret_fd, LOCK_EX | LOCK_NB) == 0) {
+    int r = flock(*ret_fd, LOCK_EX | LOCK_NB);
+    for (unsigned waited_ms = 0; r < 0 && errno == EWOULDBLOCK && waited_ms < LIMIT_LOCK_MS; waited_ms += LOCK_TRY_MS) {
+        usleep(LOCK_TRY_MS * 1000);
+        r = flock(*ret_fd, LOCK_EX | LOCK_NB);
+    }
+    if (r == 0) {
         if (ftruncate(*ret_fd, 0) == 0)
             dprintf(*ret_fd, "%ld\n", (long)getpid());
         return 0;

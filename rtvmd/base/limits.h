@@ -54,6 +54,7 @@
 #define LIMIT_SUGGESTED_VMS 16u /* more wait for room: what would fit instead is not worked out for each */
 
 /* Store. */
+#define LIMIT_LOCK_MS 2000u          /* a folder in use is waited for so long: its owner may just have been killed */
 #define LIMIT_COMMIT_PATIENCE_MS 10u /* what nobody waits for waits so long for a write that somebody does wait for */
 #define LIMIT_CHANGE_LOG 4096u       /* changes kept for watches that come back */
 #define LIMIT_CHANGE_AGE_S 300u      /* and so long at least, as far as they fit: as etcd under an API server */

@@ -342,10 +342,19 @@ static void one_process_per_folder(void)
     auto_free char *wanted =
         must_format("%s is in use by process %ld; stop it, or choose another --state-dir", folder, (long)getpid());
     CHECK_TEXT(err.text, wanted);
+    /* What was left of a killed owner lets go a little later. */
+    int lock_fd = dup(store->lock_fd);
     store_close(store);
+    pid_t child = fork();
+    if (child == 0) {
+        usleep(300000);
+        _exit(0);
+    }
+    close(lock_fd);
     store = store_open(folder, NULL, &err);
     CHECK(store != NULL);
     store_close(store);
+    waitpid(child, NULL, 0);
     drop_folder();
 }
 
