@@ -207,8 +207,12 @@ json_t *call_body(struct call *call, bool may_be_empty, struct error *err)
 
 bool call_flag(const struct call *call, const char *name)
 {
+    static const char *const TRUE_WORDS[] = {"true", "1", "True", "TRUE", "t", "T", ""}; /* Go's; "True" is Python's */
     const char *value = http_query(call->http, name);
-    return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0 || value[0] == '\0');
+    for (size_t i = 0; value && i < ARRAY_SIZE(TRUE_WORDS); i++)
+        if (strcmp(value, TRUE_WORDS[i]) == 0)
+            return true;
+    return false;
 }
 
 int call_number(const struct call *call, const char *name, uint64_t limit, uint64_t *ret_value, struct error *err)

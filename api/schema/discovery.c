@@ -279,8 +279,10 @@ int discovery_resources(struct call *call, struct error *err)
 
 static json_t *version_info(const char *version)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "gitVersion", version, "gitCommit", "rtvmd-" RTVMD_VERSION,
-                     "gitTreeState", "clean", "compiler", "cc", "platform", PLATFORM);
+    /* all of it is required; builds are reproducible and have no date, as Kubernetes' own say it */
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "gitVersion", version, "gitCommit", "rtvmd-" RTVMD_VERSION,
+                     "gitTreeState", "clean", "buildDate", "1970-01-01T00:00:00Z", "goVersion", "none", "compiler",
+                     "cc", "platform", PLATFORM);
 }
 
 int discovery_version(struct call *call, struct error *err)

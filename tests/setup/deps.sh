@@ -8,7 +8,7 @@ libvirt-dev libyaml-dev libsqlite3-dev libmbedtls-dev libnuma-dev libevent-dev l
 libarchive-dev libseccomp-dev
 libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils skopeo
 clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck
-libxml2-utils busybox-static xorriso isolinux syslinux-common cpio curl jq python3 git xz-utils bzip2 socat"
+libxml2-utils busybox-static xorriso isolinux syslinux-common cpio curl jq python3 python3-kubernetes git xz-utils bzip2 socat"
 # What `make static` compiles libvirt's client with, and the archives Debian ships for the other libraries.
 [ "${1:-}" = static ] && packages="$packages meson ninja-build libglib2.0-dev libtirpc-dev libgnutls28-dev xsltproc rpcsvc-proto
 dpkg-dev libpcre2-dev libffi-dev libacl1-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev zlib1g-dev nettle-dev libjte-dev mmdebstrap lintian"

@@ -160,6 +160,10 @@ static void what_is_made_is_not_told_twice(void)
 #define VMIS "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances"
     ask("POST", VMIS, "{\"kind\":\"VirtualMachineInstance\",\"metadata\":{\"name\":\"gone\"},\"spec\":{}}");
     CHECK_INT(status, 201);
+    int fd = dial();
+    send_request(fd, "GET", VMIS "?watch=True&timeoutSeconds=1", "", ""); /* as the Python client says it */
+    CHECK(strstr(hear(fd, NULL), "\"type\":\"ADDED\"") != NULL);
+    close(fd);
     fake_placements =
         json_pack("[{s:s, s:s, s:{s:s, s:s, s:s}}]", "kind", "Placement", "apiVersion", "rtvmd.io/v1alpha1", "metadata",
                   "name", "stays", "namespace", "default", "resourceVersion", "1");
