@@ -134,27 +134,37 @@ mirrors_uneven_cells() {
         is_on_the_command_line uneven sockets=1,dies=1,cores=4,threads=1
 }
 
-# Claimed, and no thread but the kernel's own, which have no memory, may run there.
+# Claimed; no thread of any QEMU may run there, and no other but the kernel's own, which have no memory, was last seen
+# there: systemd and its children may run everywhere, and the scheduler takes none of them to isolated CPUs.
 is_idle_beside() { # NAME CPU
     is parked "$(rtvmd get placements "$1" -n poc -o json | jq -c .spec.parked)" "[$2]" || return 1
-    grep -sH -e '^VmSize:' -e '^Cpus_allowed_list:' /proc/[0-9]*/task/*/status | awk -v cpu="$2" '
-        { split($0, path, "/"); tid = path[5] }
-        /:VmSize:/ { user[tid] }
-        /:Cpus_allowed_list:/ { cpus[tid] = $2 }
+    grep -sH -e '^Name:' -e '^VmSize:' -e '^Cpus_allowed_list:' -e ') ' /proc/[0-9]*/task/*/status /proc/[0-9]*/task/*/stat |
+        awk -v cpu="$2" '
+        { split($0, path, "/"); pid = path[3]; tid = path[5] }
+        /\/status:Name:/ && /qemu-system/ { qemu[pid] }
+        /\/status:VmSize:/ { process[tid] = pid }
+        /\/status:Cpus_allowed_list:/ { cpus[tid] = $2 }
+        /\/stat:/ { sub(/.*\) /, ""); split($0, field, " "); last[tid] = field[37] }
+        function may_run(list, parts, ends, i, count) {
+            count = split(list, parts, ",")
+            for (i = 1; i <= count; i++) {
+                split(parts[i] "-" parts[i], ends, "-")
+                if (ends[1] <= cpu + 0 && cpu + 0 <= ends[2])
+                    return 1
+            }
+            return 0
+        }
         END {
-            for (tid in user) {
-                threads++
-                count = split(cpus[tid], range, ",")
-                for (i = 1; i <= count; i++) {
-                    split(range[i] "-" range[i], end, "-")
-                    if (end[1] <= cpu + 0 && cpu + 0 <= end[2]) {
-                        print "thread " tid " may run on " cpus[tid]
-                        bad = 1
-                    }
+            for (tid in process) {
+                of_qemu = process[tid] in qemu
+                threads[of_qemu]++
+                if (last[tid] == cpu || (of_qemu && may_run(cpus[tid]))) {
+                    print "thread " tid " may run on " cpus[tid] ", was on " last[tid]
+                    bad = 1
                 }
             }
-            print threads " threads looked at"
-            exit bad || !threads
+            print threads[1] + 0 " threads of QEMU and " threads[0] + 0 " others looked at"
+            exit bad || !threads[1] || !threads[0]
         }'
 }
 
