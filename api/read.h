@@ -17,7 +17,8 @@ int read_filter_init(struct read_filter *filter, const struct call *call, struct
 void read_filter_finish(struct read_filter *filter);
 bool read_filter_matches(const struct read_filter *filter, const json_t *object);
 
-/* resourceVersionMatch and sendInitialEvents of a list or watch: what does not go together is refused as by Kubernetes. */
+/* resourceVersionMatch and sendInitialEvents of a list or watch: what does not go together is refused as by Kubernetes.
+ */
 int read_check_options(const struct call *call, bool is_watch, struct error *err);
 
 /* "the object is not there", as Kubernetes words it. Returns -1. */

@@ -13,8 +13,8 @@ struct pki_server {
 void pki_server_finish(struct pki_server *server);
 
 /* Makes what is missing: the CA (ten years), and the server certificate (one year) when there is none, when it ends
- * within 30 days, when it is not this CA's or not of this key, or when it does not name `host` (an address or a host name; also in it: localhost, 127.0.0.1, ::1 and
- * the host's name). */
+ * within 30 days, when it is not this CA's or not of this key, or when it does not name `host` (an address or a host
+ * name; also in it: localhost, 127.0.0.1, ::1 and the host's name). */
 int pki_server_load(const char *state_dir, const char *host, struct pki_server *ret_server, struct error *err);
 
 /* A client certificate (one year): common name `user`, organization `role` ("rtvmd:admin", "rtvmd:edit", "rtvmd:view").

@@ -56,9 +56,9 @@ struct hypervisor_facts {
     bool is_test; /* test:///: nothing really runs */
 };
 int hypervisor_facts(struct hypervisor *hypervisor, struct hypervisor_facts *ret_facts, struct error *err);
-/* [blocks] CPUs that guests can have under KVM, or emulated, in libvirt's names: {"models": usable ones, "features": the
- * host's, "hostModel", "vendor", "required": features its model has besides}. {} where libvirt does not say. NULL on
- * error; the caller owns it. */
+/* [blocks] CPUs that guests can have under KVM, or emulated, in libvirt's names: {"models": usable ones, "features":
+ * the host's, "hostModel", "vendor", "required": features its model has besides}. {} where libvirt does not say. NULL
+ * on error; the caller owns it. */
 json_t *hypervisor_cpu(struct hypervisor *hypervisor, bool emulated, struct error *err);
 
 /* [blocks] All our domains; *ret_domains is a heap array the caller frees. */

@@ -110,10 +110,11 @@ static void nobody_goes_back_and_forth(void)
     apply("a", "realtime=1 memory=512Mi");
     CHECK(world_advance(&world, LIMIT_POOL_FULL_S - 10));
     CHECK_TEXT(phase_of("a"), "Scheduling");
-    CHECK_TEXT(refusal_of("a"),
-               "0/1 nodes are available: needs 256 huge pages of 2Mi on one node; node 0 has 128 of 128 left and can "
-               "get 72 more (all that the kernel found memory in one piece for), node 1 has 128 of 128 left and can get "
-               "22 more (all that the kernel found memory in one piece for). It fits with 400Mi of memory");
+    CHECK_TEXT(
+        refusal_of("a"),
+        "0/1 nodes are available: needs 256 huge pages of 2Mi on one node; node 0 has 128 of 128 left and can "
+        "get 72 more (all that the kernel found memory in one piece for), node 1 has 128 of 128 left and can get "
+        "22 more (all that the kernel found memory in one piece for). It fits with 400Mi of memory");
     CHECK_INT(failures_of("a"), 2);
     check_nothing_is_left();
     apply("b", "realtime=1 memory=400Mi"); /* what was found is room: nothing needs to be tried for it */

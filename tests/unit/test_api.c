@@ -482,8 +482,10 @@ static void watches_filter(void)
     close(fd);
 
     fd = dial();
-    send_request(fd, "GET", "/api/v1/nodes?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
-                 "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n", "");
+    send_request(
+        fd, "GET",
+        "/api/v1/nodes?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+        "Accept: application/json;as=Table;v=v1;g=meta.k8s.io\r\n", "");
     const char *answer = hear(fd, "initial-events-end");
     CHECK(strstr(answer, "\"Ready\"") != NULL);
     CHECK(strstr(answer, "BOOKMARK") != NULL);
