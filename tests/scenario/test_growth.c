@@ -122,10 +122,10 @@ static void nobody_goes_back_and_forth(void)
     CHECK_TEXT(phase_of("b"), "Running");
     CHECK_INT(node_of("b"), 0);
     CHECK_INT(failures_of("b"), 0);
-    CHECK(world_advance(&world, 10 * LIMIT_POOL_FULL_S));
+    CHECK(world_advance(&world, INT64_C(10) * LIMIT_POOL_FULL_S));
     CHECK(failures_of("a") <= 2 + 2 * 10);
     fake_pool_most[1] = 400;
-    CHECK(world_advance(&world, 2 * LIMIT_POOL_FULL_S));
+    CHECK(world_advance(&world, INT64_C(2) * LIMIT_POOL_FULL_S));
     CHECK_TEXT(phase_of("a"), "Running");
     CHECK_INT(node_of("a"), 1);
     end("a");
