@@ -45,6 +45,7 @@ metrics_writer metrics_of_disks;      /* field of struct disk_statistics */
 metrics_writer metrics_of_interfaces; /* field of struct interface_statistics */
 metrics_writer metrics_vcpu_last_cpu;
 metrics_writer metrics_vcpu_cpu;
+metrics_writer metrics_affinity;
 metrics_writer metrics_proofs; /* word: the key in the proof */
 metrics_writer metrics_claimed_cpus;
 metrics_writer metrics_claimed_memory;
@@ -52,6 +53,14 @@ metrics_writer metrics_unschedulable;
 metrics_writer metrics_tunnels; /* word: the device */
 /* The CPUs a Placement claims. */
 struct cpuset metrics_claimed(const json_t *placement);
+/* Of a VM by its status: "starting", "running", "migrating", "non_running", "error". */
+const char *metrics_status_group(const json_t *vm);
+/* ---- metrics_wanted.c */
+metrics_writer metrics_vm_created;
+metrics_writer metrics_vm_transition; /* word: the status group */
+metrics_writer metrics_vm_requests;
+metrics_writer metrics_vm_limits;
+metrics_writer metrics_vm_interfaces;
 /* ---- metrics_host.c */
 metrics_writer metrics_build;
 metrics_writer metrics_hypervisor;

@@ -81,8 +81,14 @@ void metrics_vm_count(const struct metric *metric, const struct metrics_view *vi
     }
 }
 
-static const char *status_group(const char *status)
+static const char *status_of(const json_t *vm)
 {
+    return json_text_at(vm, "status.printableStatus", "Stopped");
+}
+
+const char *metrics_status_group(const json_t *vm)
+{
+    const char *status = status_of(vm);
     static const char *const STARTING[] = {"Provisioning", "Starting", "WaitingForVolumeBinding", "WaitingForReceiver"};
     static const char *const IDLE[] = {"Stopped", "Paused", "Stopping", "Terminating"};
     for (size_t i = 0; i < ARRAY_SIZE(STARTING); i++)
@@ -101,8 +107,7 @@ void metrics_vm_info(const struct metric *metric, const struct metrics_view *vie
     json_t *vm;
     json_array_foreach(view->vms, i, vm)
     {
-        const char *status = json_text_at(vm, "status.printableStatus", "Stopped");
-        auto_free char *word = must_strdup(status);
+        auto_free char *word = must_strdup(status_of(vm));
         for (char *p = word; *p; p++)
             if (*p >= 'A' && *p <= 'Z')
                 *p = (char)(*p - 'A' + 'a');
@@ -110,7 +115,7 @@ void metrics_vm_info(const struct metric *metric, const struct metrics_view *vie
                          LABELS({"namespace", namespace_of(vm)}, {"name", name_of(vm)},
                                 GUEST_LABELS(json_at(vm, "spec.template.metadata.annotations")),
                                 {"machine_type", json_text_at(vm, "spec.template.spec.domain.machine.type", "q35")},
-                                {"status", word}, {"status_group", status_group(status)}),
+                                {"status", word}, {"status_group", metrics_status_group(vm)}),
                          1);
     }
 }
@@ -320,6 +325,24 @@ void metrics_vcpu_cpu(const struct metric *metric, const struct metrics_view *vi
                 exposition_count(e, LABELS(VM_LABELS(view, namespace_of(placement), name_of(placement)), {"id", id}),
                                  (uint64_t)json_integer_value(cpu));
         }
+    }
+}
+
+/* Pairs of a vCPU and a host CPU it may run on: as many as vCPUs where all are pinned. */
+void metrics_affinity(const struct metric *metric, const struct metrics_view *view, struct exposition *e)
+{
+    (void)metric;
+    size_t i;
+    json_t *placement;
+    json_array_foreach(view->placements, i, placement)
+    {
+        uint64_t pairs = 0, shared = json_array_size(json_at(placement, "spec.shared"));
+        const char *id;
+        json_t *cpu;
+        json_object_foreach(json_at(placement, "spec.vcpus"), id, cpu) pairs += json_integer_value(cpu) >= 0;
+        uint64_t vcpus = (uint64_t)json_int_at(placement, "spec.vcpuCount", 0);
+        pairs += (vcpus > pairs ? vcpus - pairs : 0) * shared;
+        exposition_count(e, LABELS(VM_LABELS(view, namespace_of(placement), name_of(placement))), pairs);
     }
 }
 

@@ -613,8 +613,27 @@ static void metrics_are_shown(void)
         "rtvmd_api_requests_total{group=\"kubevirt.io\",resource=\"virtualmachines\",verb=\"create\",code=\"409\"} ",
         "rtvmd_api_request_duration_seconds_bucket{group=\"\",resource=\"configmaps\",verb=\"list\",le=\"+Inf\"} ",
         "rtvmd_store_commit_duration_seconds_count ",
+        "kubevirt_vm_resource_requests{name=\"wanting\",namespace=\"default\",resource=\"cpu\",unit=\"cores\","
+        "source=\"requests\"} 1.5\n",
+        "kubevirt_vm_resource_requests{name=\"wanting\",namespace=\"default\",resource=\"cpu\",unit=\"cores\","
+        "source=\"guest_effective\"} 2\n",
+        "kubevirt_vm_resource_requests{name=\"wanting\",namespace=\"default\",resource=\"memory\",unit=\"bytes\","
+        "source=\"guest_effective\"} 67108864\n",
+        "kubevirt_vm_resource_limits{name=\"wanting\",namespace=\"default\",resource=\"memory\",unit=\"bytes\"} "
+        "134217728\n",
+        "kubevirt_vm_vnic_info{name=\"wanting\",namespace=\"default\",vnic_name=\"net\",binding_type=\"core\","
+        "network=\"pod networking\",binding_name=\"masquerade\",model=\"virtio\"} 1\n",
+        "kubevirt_vm_running_status_last_transition_timestamp_seconds{name=\"wanting\",namespace=\"default\"} 0\n",
+        "kubevirt_vm_create_date_timestamp_seconds{name=\"wanting\",namespace=\"default\"} 1",
     };
     ask("POST", VMS, VM("counted"));
+    CHECK_INT(status, 201);
+    ask("POST", VMS,
+        "{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":\"wanting\"},"
+        "\"spec\":{\"runStrategy\":\"Halted\",\"template\":{\"spec\":{\"domain\":{\"resources\":{\"requests\":"
+        "{\"cpu\":\"1500m\",\"memory\":\"64Mi\"},\"limits\":{\"cpu\":2,\"memory\":\"128Mi\"}},\"devices\":{"
+        "\"interfaces\":[{\"name\":\"net\",\"model\":\"virtio\",\"masquerade\":{}}]}},"
+        "\"networks\":[{\"name\":\"net\",\"pod\":{}}]}}}}");
     CHECK_INT(status, 201);
     const char *page = scrape("GET");
     CHECK(strstr(answer_head, "200 OK") != NULL);
@@ -637,6 +656,7 @@ static void metrics_are_shown(void)
     CHECK(!strstr(page, "kubevirt_vmi_vcpu_seconds_total"));
     fake_is_silent = false;
     ask("DELETE", VMS "/counted", "");
+    ask("DELETE", VMS "/wanting", "");
 }
 
 int main(void)
