@@ -198,7 +198,7 @@ static char *describe_refusal(int status, const char *sentence)
 {
     struct error failure;
     fail(&failure, error_kind_from_http(status, NULL), "%s", sentence);
-    auto_json *value = status_failure(&failure, NULL);
+    auto_json *value = status_failure(&failure, NULL, NULL);
     json_object_set_new(value, "code", json_integer(status));
     return json_to_text(value);
 }

@@ -132,10 +132,15 @@ static struct status_about about_target(const struct call *call)
 
 void call_answer_error(struct call *call, const struct error *failure)
 {
+    call_answer_causes(call, failure, NULL);
+}
+
+void call_answer_causes(struct call *call, const struct error *failure, json_t *causes)
+{
     struct status_about about = about_target(call);
     if (failure->kind == ERROR_TOO_MANY_REQUESTS)
         http_add_header(call->http, "Retry-After", "1");
-    call_answer(call, error_kind_info(failure->kind)->http_status, status_failure(failure, &about));
+    call_answer(call, error_kind_info(failure->kind)->http_status, status_failure(failure, &about, causes));
 }
 
 void call_answer_invalid(struct call *call, const struct findings *findings, const char *name)

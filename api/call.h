@@ -47,6 +47,8 @@ void call_answer(struct call *call, int status, json_t *value);
 /* A list: `list` is everything about it but its items, which stay the caller's. */
 void call_answer_list(struct call *call, json_t *list, json_t *items);
 void call_answer_error(struct call *call, const struct error *failure);
+void call_answer_causes(struct call *call, const struct error *failure,
+                        json_t *causes); /* for the details; may be NULL */
 void call_answer_invalid(struct call *call, const struct findings *findings, const char *name);
 void call_answer_text(struct call *call, int status, const char *text);
 void call_answer_empty(struct call *call, int status);

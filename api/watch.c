@@ -295,7 +295,7 @@ void watches_end_of_token(struct watches *watches, const char *token)
     for (struct watcher *w = watches->first; w; w = w->next) {
         if (!token[0] || w->is_over || strcmp(w->call.who.token, token) != 0)
             continue;
-        send_json(w, "ERROR", status_failure(&failure, NULL));
+        send_json(w, "ERROR", status_failure(&failure, NULL, NULL));
         w->is_over = true;
         loop_timer_arm(w->end, 0);
     }
@@ -424,7 +424,7 @@ static void tell_begin(struct watcher *watcher, const struct wish *wish)
     watcher->is_listing = false;
     if (replay == 0)
         return;
-    send_json(watcher, "ERROR", status_failure(&failure, NULL));
+    send_json(watcher, "ERROR", status_failure(&failure, NULL, NULL));
     watcher->is_over = true;
     loop_timer_arm(watcher->end, 0);
 }

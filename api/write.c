@@ -303,7 +303,12 @@ static int apply(struct call *call, const struct write *write, const json_t *wan
     if (!manager || !manager[0])
         return fail(err, ERROR_BAD_REQUEST, "fieldManager: is required for apply patch");
     auto_json *view = before ? source_view(t->resource, t->version, before) : NULL;
-    auto_json *merged = managed_apply(wanted, view, manager, t->sub, call_flag(call, "force"), err);
+    auto_json *causes = NULL;
+    auto_json *merged = managed_apply(wanted, view, manager, t->sub, call_flag(call, "force"), &causes, err);
+    if (!merged && causes) {
+        call_answer_causes(call, err, causes);
+        return 0;
+    }
     if (!merged)
         return -1;
     if (before)

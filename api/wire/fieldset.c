@@ -236,7 +236,7 @@ json_t *fieldset_and(const json_t *a, const json_t *b, const json_t *values)
     return both;
 }
 
-size_t fieldset_write(const json_t *set, const char *prefix, size_t limit, struct text *out)
+static size_t list_below(const json_t *set, const char *at, size_t limit, json_t *list)
 {
     size_t count = 0;
     const char *key;
@@ -246,13 +246,18 @@ size_t fieldset_write(const json_t *set, const char *prefix, size_t limit, struc
         if (strcmp(key, ".") == 0)
             continue;
         bool named = text_starts_with(key, "f:");
-        auto_free char *path = named ? must_format("%s.%s", prefix, key + 2) : must_format("%s[%s]", prefix, key + 2);
+        auto_free char *path = named ? must_format("%s.%s", at, key + 2) : must_format("%s[%s]", at, key + 2);
         if (!is_leaf(node))
-            count += fieldset_write(node, path, limit > count ? limit - count : 0, out);
+            count += list_below(node, path, limit > count ? limit - count : 0, list);
         else if (count++ < limit)
-            text_printf(out, "%s\n", path);
+            json_array_append_new(list, json_string(path));
     }
     return count;
+}
+
+size_t fieldset_list(const json_t *set, size_t limit, json_t *list)
+{
+    return list_below(set, "", limit, list);
 }
 
 /* ---- values by sets */

@@ -18,8 +18,8 @@ json_t *fieldset_union(const json_t *a, const json_t *b);
 json_t *fieldset_minus(const json_t *a, const json_t *b, const json_t *values);
 json_t *fieldset_and(const json_t *a, const json_t *b, const json_t *values);
 bool fieldset_is_empty(const json_t *set);
-/* ".spec.running" lines, each with the prefix; at most `limit`. Returns how many there are. */
-size_t fieldset_write(const json_t *set, const char *prefix, size_t limit, struct text *out);
+/* Appends each field as a string (".spec.running"), at most `limit`. Returns how many there are. */
+size_t fieldset_list(const json_t *set, size_t limit, json_t *list);
 
 /* Merges the fields of `from` into `into` (changed in place): objects by key (null is an empty one), finalizers as a
  * set, ownerReferences by uid, other lists whole. */

@@ -116,9 +116,28 @@ void managed_update(json_t *object, const json_t *before, const char *manager, c
     entries_put(object, entries);
 }
 
+enum { FIELDS_IN_MESSAGE = 20, FIELDS_IN_CAUSES = 1000 };
+
+static size_t tell_conflicts(const json_t *entry, const json_t *fields, struct text *text, json_t *causes)
+{
+    const char *manager = json_text_at(entry, "manager", ""), *version = json_text_at(entry, "apiVersion", "");
+    auto_json *list = json_array();
+    size_t count = fieldset_list(fields, FIELDS_IN_CAUSES, list);
+    text_printf(text, "conflicts with \"%s\" using %s:\n", manager, version);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *field = json_string_value(json_array_get(list, i));
+        if (i < FIELDS_IN_MESSAGE)
+            text_printf(text, "- %s\n", field);
+        json_array_append_new(causes, json_pack("{s:s, s:o, s:s}", "reason", "FieldManagerConflict", "message",
+                                                json_sprintf("conflict with \"%s\" using %s", manager, version),
+                                                "field", field));
+    }
+    return count;
+}
+
 /* What the wanted object would take from others with another value: named, per owner. */
 static json_t *find_conflicts(const json_t *entries, const json_t *fields, const json_t *changed, const json_t *before,
-                              const struct owner *owner, struct text *ret_text, size_t *ret_count)
+                              const struct owner *owner, struct text *ret_text, json_t *causes, size_t *ret_count)
 {
     json_t *taken = json_object();
     auto_json *wanted = fieldset_and(fields, changed, NULL);
@@ -129,9 +148,7 @@ static json_t *find_conflicts(const json_t *entries, const json_t *fields, const
         auto_json *both = fieldset_and(wanted, json_object_get(entry, "fieldsV1"), before);
         if (fieldset_is_empty(both))
             continue;
-        text_printf(ret_text, "conflicts with \"%s\" using %s:\n", json_text_at(entry, "manager", ""),
-                    json_text_at(entry, "apiVersion", ""));
-        *ret_count += fieldset_write(both, "- ", 20, ret_text);
+        *ret_count += tell_conflicts(entry, both, ret_text, causes);
         json_t *sum = fieldset_union(taken, both);
         json_decref(taken);
         taken = sum;
@@ -157,8 +174,9 @@ static json_t *find_abandoned(const json_t *entries, const json_t *fields, const
 }
 
 json_t *managed_apply(const json_t *wanted, const json_t *before, const char *manager, const char *subresource,
-                      bool force, struct error *err)
+                      bool force, json_t **ret_causes, struct error *err)
 {
+    *ret_causes = NULL;
     const struct owner owner = {manager, "Apply", subresource};
     const json_t *said = json_at(wanted, "metadata.managedFields");
     if (said && !json_is_null(said)) {
@@ -173,9 +191,11 @@ json_t *managed_apply(const json_t *wanted, const json_t *before, const char *ma
     auto_json *changed = before ? fieldset_changed(before, merged) : json_object();
     auto_text conflicts = {0};
     size_t conflict_count = 0;
-    auto_json *taken = find_conflicts(entries, fields, changed, before, &owner, &conflicts, &conflict_count);
+    auto_json *causes = json_array();
+    auto_json *taken = find_conflicts(entries, fields, changed, before, &owner, &conflicts, causes, &conflict_count);
     if (conflict_count > 0 && !force) {
         json_decref(merged);
+        *ret_causes = take(causes);
         fail(err, ERROR_CONFLICT, "Apply failed with %zu conflict%s: %s", conflict_count, conflict_count > 1 ? "s" : "",
              text_cstr(&conflicts));
         return NULL;

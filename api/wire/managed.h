@@ -12,6 +12,6 @@ void managed_update(json_t *object, const json_t *before, const char *manager, c
 
 /* Server-side apply: what `wanted` says, merged into before (NULL: create) for the manager; fields it applied earlier
  * and says no more go, unless somebody else owns them, too. ERROR_CONFLICT lists fields of others it would change,
- * unless forced. A new object. */
+ * unless forced; *ret_causes is then a new array of them, as a Status has its causes, else NULL. A new object. */
 json_t *managed_apply(const json_t *wanted, const json_t *before, const char *manager, const char *subresource,
-                      bool force, struct error *err);
+                      bool force, json_t **ret_causes, struct error *err);

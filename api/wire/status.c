@@ -26,7 +26,7 @@ static json_t *status(const char *word, const struct status_about *about, int co
     return s;
 }
 
-json_t *status_failure(const struct error *failure, const struct status_about *about)
+json_t *status_failure(const struct error *failure, const struct status_about *about, json_t *causes)
 {
     const struct error_kind_info *info = error_kind_info(failure->kind);
     /* kubectl shows the causes of an invalid object in place of the message: without causes, no details */
@@ -34,6 +34,10 @@ json_t *status_failure(const struct error *failure, const struct status_about *a
     json_t *message = json_string(failure->text);
     json_object_set_new(s, "message", message ? message : json_string("(the message is not UTF-8)"));
     json_object_set_new(s, "reason", json_string(info->reason));
+    if (causes) {
+        json_object_set_new(s, "details", details(about));
+        json_object_set(json_object_get(s, "details"), "causes", causes);
+    }
     return s;
 }
 
@@ -51,7 +55,7 @@ json_t *status_invalid(const struct findings *findings, const struct status_abou
 {
     auto_text message = {0};
     text_printf(&message, "%s \"%s\" is invalid: ", kind, about->name ? about->name : "");
-    json_t *causes = json_array();
+    auto_json *causes = json_array();
     for (size_t i = 0; i < findings->cause_count; i++) {
         const struct cause *c = &findings->cause[i];
         if (i < CAUSES_IN_MESSAGE)
@@ -62,11 +66,8 @@ json_t *status_invalid(const struct findings *findings, const struct status_abou
     if (findings->cause_count > CAUSES_IN_MESSAGE)
         text_printf(&message, ", and %zu more validation errors", findings->cause_count - CAUSES_IN_MESSAGE);
     fail(ret_failure, ERROR_INVALID, "%s", text_cstr(&message));
-    json_t *s = status_failure(ret_failure, about);
+    json_t *s = status_failure(ret_failure, about, causes);
     json_object_set_new(s, "message", json_string(text_cstr(&message))); /* whole: the error's text may be cut */
-    json_t *d = details(about);
-    json_object_set_new(d, "causes", causes);
-    json_object_set_new(s, "details", d);
     return s;
 }
 

@@ -12,7 +12,8 @@ struct status_about {
     const char *uid;
 };
 
-json_t *status_failure(const struct error *failure, const struct status_about *about);
+/* causes (borrowed, may be NULL): what the details list. */
+json_t *status_failure(const struct error *failure, const struct status_about *about, json_t *causes);
 /* 422 with every cause; the message joins at most ten of them, as KubeVirt's does. Fills *ret_failure for the HTTP
  * status. */
 json_t *status_invalid(const struct findings *findings, const struct status_about *about, const char *kind,

@@ -222,6 +222,10 @@ static void server_side_apply_knows_owners(void)
     CHECK_INT(status, 409);
     CHECK(strstr(says(a, "message"), "Apply failed with 1 conflict: conflicts with \"one\" using v1:\n- .data.a") !=
           NULL);
+    CHECK_TEXT(says(a, "details.name"), "own");
+    CHECK_TEXT(says(a, "details.causes.0.reason"), "FieldManagerConflict");
+    CHECK_TEXT(says(a, "details.causes.0.message"), "conflict with \"one\" using v1");
+    CHECK_TEXT(says(a, "details.causes.0.field"), ".data.a");
     a = ask_with(
         "PATCH", MAPS "/own?fieldManager=two&force=true", type,
         "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"own\"},\"data\":{\"a\":\"2\",\"b\":\"3\"}}");
