@@ -408,6 +408,8 @@ static void take_result(struct runtime *runtime, struct machine *machine, struct
         machine_worked(machine);
         if (vmi)
             take_success(runtime, machine, vmi, work);
+        if (work->kind == WORK_START || work->kind == WORK_TAKE_UP)
+            growth_retry(runtime); /* it has its pages: none are kept for it any more */
     }
 }
 
