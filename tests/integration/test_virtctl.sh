@@ -94,7 +94,7 @@ types_into_the_console() {
 }
 # As in KubeVirt: who comes later gets it.
 hands_the_console_over() {
-    (sleep 9; printf '\035') | timeout 30 script -qec "$virtctl --server $server console linux" /dev/null >"$folder/first" 2>&1 9>&- &
+    (sleep 40; printf '\035') | timeout 60 script -qec "$virtctl --server $server console linux" /dev/null >"$folder/first" 2>&1 9>&- &
     first=$!
     wait_for 5 grep -q 'Successfully connected' "$folder/first" && types_into_the_console
     result=$?
@@ -110,10 +110,10 @@ ends_amid_streams() {
     rtvmd start vm && wait_for 30 phase_is vm Running || return 1
     (sleep 9; printf '\035') | timeout 30 script -qec "$virtctl --server $server console vm" /dev/null >"$folder/first" 2>&1 9>&- &
     first=$!
-    wait_for 5 grep -q 'Successfully connected' "$folder/first" || return 1
+    wait_for 30 grep -q 'Successfully connected' "$folder/first" || { cat "$folder/first" && return 1; }
     daemon_stop
     wait "$first"
-    grep -q 'You were disconnected from the console' "$folder/first" && daemon_start && wait_for 30 phase_is vm Running
+    { grep -q 'You were disconnected from the console' "$folder/first" || { cat "$folder/first" && false; }; } && daemon_start && wait_for 30 phase_is vm Running
 }
 stops() {
     says "VM vm was scheduled to stop" stop vm --force --grace-period 0 && wait_for 30 is_missing "$vmis/vm"
