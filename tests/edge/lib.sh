@@ -21,6 +21,17 @@ check() {
     [ "$word" = ok ]
 }
 
+# within SECONDS COMMAND…
+within() {
+    left=$1
+    shift
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 1
+    done
+}
+
 end() {
     echo "1..$number"
     sync

@@ -15,17 +15,6 @@ give_up() {
     end
 }
 
-# within SECONDS COMMAND…
-within() {
-    left=$1
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 1
-    done
-}
-
 is() { # WHAT FOUND WANTED
     [ "$2" = "$3" ] && return 0
     echo "$1: found $2, wanted $3"

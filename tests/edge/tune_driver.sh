@@ -21,17 +21,6 @@ give_up() {
     end
 }
 
-# within SECONDS COMMAND…
-within() {
-    left=$1
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 1
-    done
-}
-
 # ---- the host, as far as tuning reaches: everything a knob turns, and where each thread of the kernel may run
 host_state() {
     grep -sH '' /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list /sys/devices/virtual/workqueue/cpumask \

@@ -2,40 +2,12 @@
 # Certificates over TLS: what a client's must be, what the server's says, old protocols, and exchanging the CA under
 # load without a restart. Real curl and openssl against a daemon on libvirt's test driver; no root needed.
 set -u
-rtvmd=${RTVMD_BINARY:-${BUILD:-build}/rtvmd}
-scratch=$(mktemp -d) || exit 1
-n=0
-failed=0
-daemon=""
-# shellcheck disable=SC2317  # called by the trap
-clean_up() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-result() { # STATUS NAME
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2" && failed=1; fi
-}
-if ! command -v openssl >/dev/null; then
-    echo "ok 1 - certificates # SKIP needs openssl"
-    echo "1..1"
-    exit 0
-fi
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/integration/alone_lib.sh
+. tests/integration/alone_lib.sh
+command -v openssl >/dev/null || skip_all "certificates" "needs openssl"
 
-export RTVMD_SOCKET="$scratch/sock"
 pki=$scratch/state/pki
-serve() { # MORE: sets daemon, url and port
-    : >"$scratch/log"
-    "$rtvmd" serve --state-dir "$scratch/state" --run-dir "$scratch/run" --socket "$RTVMD_SOCKET" --libvirt test:///default "$@" 2>>"$scratch/log" &
-    daemon=$!
-    for _ in $(seq 300); do
-        grep -q 'listening url=' "$scratch/log" && break
-        sleep 0.1
-    done
-    url=$(sed -n 's/.*listening url=\(https:[^ ]*\).*/\1/p' "$scratch/log")
-    port=${url##*:}
-}
 serve --listen 127.0.0.1:0
 
 # sign NAME START END USAGE SUBJECT: a client certificate of the daemon's own CA

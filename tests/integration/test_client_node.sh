@@ -4,8 +4,8 @@
 # its packages from. Without node, npm or a registry the test is skipped: they are not worth installing for this alone.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-# shellcheck source=tests/integration/lab_lib.sh
-. tests/integration/lab_lib.sh
+# shellcheck source=tests/integration/alone_lib.sh
+. tests/integration/alone_lib.sh
 wanted=@kubernetes/client-node@1.4.0 # the last one for Node 20
 place=$PWD/build/client-node
 package=${CLIENT_NODE:-$place/node_modules/@kubernetes/client-node}
@@ -17,14 +17,5 @@ if [ ! -f "$package/dist/index.js" ] && [ -z "${CLIENT_NODE:-}" ] && command -v 
 fi
 [ -f "$package/dist/index.js" ] || skip_all "@kubernetes/client-node" "npm cannot install it here: set CLIENT_NODE"
 
-folder=$(mktemp -d /tmp/rtvmd-node-XXXXXX)
-"$RTVMD_BINARY" serve --state-dir "$folder/state" --libvirt test:///default --listen 127.0.0.1:0 --plain-http \
-    2>"$folder/log" &
-daemon=$!
-trap 'kill "$daemon"; rm -rf "$folder"' EXIT
-tries=0
-until grep -qs ' ready ' "$folder/log" || [ "$tries" -eq 100 ]; do
-    tries=$((tries + 1))
-    sleep 0.1
-done
-node tests/integration/client_node.mjs "$package" "$(sed -n 's/.*listening url=//p' "$folder/log")"
+serve --listen 127.0.0.1:0 --plain-http
+node tests/integration/client_node.mjs "$package" "$url"

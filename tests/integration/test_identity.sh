@@ -2,31 +2,11 @@
 # Who may do what over TCP: a kubeconfig with a client certificate, bearer tokens, roles, strangers. Real kubectl and
 # curl against a daemon on libvirt's test driver; no root needed.
 set -u
-rtvmd=${RTVMD_BINARY:-${BUILD:-build}/rtvmd}
-scratch=$(mktemp -d) || exit 1
-n=0
-failed=0
-daemon=""
-# shellcheck disable=SC2317  # called by the trap
-clean_up() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-result() { # STATUS NAME
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2" && failed=1; fi
-}
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/integration/alone_lib.sh
+. tests/integration/alone_lib.sh
 
-export RTVMD_SOCKET="$scratch/sock"
-"$rtvmd" serve --state-dir "$scratch/state" --run-dir "$scratch/run" --socket "$RTVMD_SOCKET" --libvirt test:///default \
-    --listen 127.0.0.1:0 2>"$scratch/log" &
-daemon=$!
-for _ in $(seq 300); do
-    grep -q 'listening url=' "$scratch/log" && break
-    sleep 0.1
-done
-url=$(sed -n 's/.*listening url=\(https:[^ ]*\).*/\1/p' "$scratch/log")
+serve --listen 127.0.0.1:0
 vms=$url/apis/kubevirt.io/v1/namespaces/default/virtualmachines
 with() { # TOKEN [CURL OPTIONS] URL: prints the status
     token=$1
@@ -166,14 +146,7 @@ kill "$daemon"
 wait "$daemon"
 result $? "the daemon ends well"
 # Without TLS everybody on this machine is an admin, so that pages in its browsers must be kept out.
-"$rtvmd" serve --state-dir "$scratch/state" --run-dir "$scratch/run" --socket "$RTVMD_SOCKET" --libvirt test:///default \
-    --listen 127.0.0.1:0 --plain-http 2>"$scratch/log" &
-daemon=$!
-for _ in $(seq 300); do
-    grep -q 'listening url=' "$scratch/log" && break
-    sleep 0.1
-done
-url=$(sed -n 's/.*listening url=\(http:[^ ]*\).*/\1/p' "$scratch/log")
+serve --listen 127.0.0.1:0 --plain-http
 plain() { # CURL OPTIONS: prints the status
     curl -s -o "$scratch/answer" -w '%{http_code}' "$@"
 }

@@ -2,25 +2,10 @@
 # The static binary needs nothing of the host: no library, no loader, no user database, no environment, not this
 # Debian. It is copied alone into empty and foreign roots and run there on libvirt's own test driver.
 set -u
+cd "$(dirname "$0")/../.." || exit 1
 program=$(pwd)/${BUILD:-build}/static/rtvmd
-scratch=$(mktemp -d) || exit 1
-n=0
-failed=0
-daemon=""
-# shellcheck disable=SC2317  # called by the trap
-clean_up() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-result() { # STATUS NAME
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2" && failed=1; fi
-}
-skip() {
-    n=$((n + 1))
-    echo "ok $n - $1 # SKIP $2"
-}
+# shellcheck source=tests/integration/alone_lib.sh
+. tests/integration/alone_lib.sh
 
 if [ ! -x "$program" ]; then
     skip "the static binary" "not built: make static"
