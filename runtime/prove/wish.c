@@ -81,9 +81,23 @@ static void want_all_vcpus(struct prove_thread *thread, const struct placement *
     want(thread, &cpus, cpuset_count(&placement->realtime_vcpus) == placement->vcpu_count, placement->fifo_priority);
 }
 
+/* QEMU's pool has a worker made by whoever has work for it, so that one made by an IO thread starts with that one's
+ * CPUs and control group, and may stay there. */
+static const struct cpuset *cpus_of_worker(const struct prove_thread *thread, const struct placement *placement)
+{
+    if (strcmp(thread->name, "worker") != 0 || cpuset_is_empty(&thread->cpus) ||
+        cpuset_is_subset(&thread->cpus, &placement->emulator))
+        return NULL;
+    for (unsigned i = 0; i < placement->iothread_count; i++)
+        if (cpuset_is_subset(&thread->cpus, &placement->iothread[i]))
+            return &placement->iothread[i];
+    return NULL;
+}
+
 static void want_as_planned(struct prove_thread *thread, const struct placement *placement)
 {
-    const struct cpuset *others = &placement->emulator;
+    const struct cpuset *of_worker = cpus_of_worker(thread, placement);
+    const struct cpuset *others = of_worker ? of_worker : &placement->emulator;
     if (thread->role == PROVE_VCPU && thread->index < 0) {
         want_all_vcpus(thread, placement);
     } else if (thread->role == PROVE_VCPU && thread->index < (int)placement->vcpu_count) {

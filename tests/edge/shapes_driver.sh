@@ -57,9 +57,14 @@ list_threads() { # PID
         /\/status:Cpus_allowed_list:/ { cpus[tid] = substr($0, index($0, "\t") + 1) }
         /\/stat:/ { sub(/.*\) /, ""); split($0, field, " "); priority[tid] = field[38] }
         END {
+            for (tid in name)
+                if (name[tid] ~ /^IO iothread/)
+                    of_io[cpus[tid] ":" priority[tid]] = 1
             for (tid in name) {
                 if (!(tid in cpus) || !(tid in priority))
                     continue
+                if (name[tid] == "worker" && (cpus[tid] ":" priority[tid]) in of_io)
+                    continue # an IO thread made it
                 kind = "other "
                 if (sub(/^CPU /, "", name[tid]))
                     kind = "vcpu "

@@ -141,6 +141,31 @@ static void proves_a_guest_as_planned(void)
     CHECK_INT(proof.memory.wanted_locked_bytes, 90 << 20);
 }
 
+/* An IO thread on a CPU of its own, 6: workers that it made are there too; on a vCPU's CPU, or as real time, they are
+ * not as planned. */
+static void workers_of_an_io_thread_may_be_with_it(void)
+{
+    static const struct {
+        const char *name, *cpus;
+        int policy, priority;
+        unsigned drifts;
+    } CASES[] = {
+        {"worker", "6", SCHED_OTHER, 0, 0},   {"worker", "2", SCHED_OTHER, 0, 0}, {"worker", "4", SCHED_OTHER, 0, 1},
+        {"worker", "2,6", SCHED_OTHER, 0, 1}, {"worker", "6", SCHED_FIFO, 1, 1},  {"TC tc-ram", "6", SCHED_OTHER, 0, 1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        put_guest_as_planned();
+        put_thread(4001, "IO iothread1", "6", SCHED_OTHER, 0);
+        put_thread(4006, CASES[i].name, CASES[i].cpus, CASES[i].policy, CASES[i].priority);
+        struct placement placement = plan();
+        placement.iothread[0] = cpuset_of(6);
+        auto_proof proof = {0};
+        struct error err;
+        CHECK_INT(prove_vm(root, PID, &placement, &SPEC, true, &proof, &err), 0);
+        CHECK_INT(proof.drift_count, CASES[i].drifts);
+    }
+}
+
 static unsigned drift_of(const struct placement *placement, const struct vm_spec *spec, struct proof *proof)
 {
     struct error err;
@@ -394,6 +419,7 @@ int main(void)
     if (!mkdtemp(root))
         return 1;
     RUN(proves_a_guest_as_planned);
+    RUN(workers_of_an_io_thread_may_be_with_it);
     RUN(sees_threads_drift);
     RUN(misses_planned_threads);
     RUN(sees_memory_drift);
