@@ -161,9 +161,14 @@ static void end(struct commit *commit)
 
 /* ---- beside the loop */
 
+struct checkpoint {
+    struct worker_job job;
+    struct store *store;
+};
+
 static void run_checkpoint(struct worker_job *job)
 {
-    db_checkpoint(((struct commit *)job)->store);
+    db_checkpoint(((struct checkpoint *)job)->store);
 }
 
 static void checkpointed(struct worker_job *job, bool canceled)
@@ -184,8 +189,8 @@ static void ran_beside(struct worker_job *job, bool canceled)
     struct store *store = commit->store;
     store->is_committing = false;
     if (db_checkpoint_is_due(store)) { /* after the answers: nobody waits for it but who writes meanwhile */
-        struct commit *after = must_calloc(1, sizeof *after);
-        *after = (struct commit){.job = {.run = run_checkpoint, .done = checkpointed}, .store = store};
+        struct checkpoint *after = must_calloc(1, sizeof *after);
+        *after = (struct checkpoint){.job = {.run = run_checkpoint, .done = checkpointed}, .store = store};
         worker_submit(store->pool, &after->job);
     }
     end(commit);
@@ -238,10 +243,11 @@ void commit_round(struct store *store)
 int store_flush(struct store *store, struct error *err)
 {
     uint64_t failures = store->statistics.failures;
-    do
-        if (store->pool)
+    if (store->pool) {
+        do
             worker_drain(store->pool);
-    while (store->is_committing); /* the one that was over began the next */
+        while (store->is_committing); /* the one that was over began the next */
+    }
     if (store->statistics.failures > failures) {
         *err = store->failure;
         return -1;
